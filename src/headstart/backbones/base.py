@@ -1,0 +1,109 @@
+"""A backbone is an ordered list of stages over the library's own module, kept whole.
+
+A stage maps a small dict of tensors to a small dict of tensors. A freeze boundary is an integer
+`k`: stages before `k` are frozen, stages from `k` on are trained; `k == len(stages)` is the output
+of the last stage, before any head. Parameters keep the library's names, and each is owned by exactly
+one stage: the first that uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.schema import Card, InputSpec
+
+State = dict[str, torch.Tensor]
+
+GRID_WIDTH_LIMIT = 512
+"""A 2x2 grid of a map is read only up to this many channels: four times as wide, it would crowd the
+store and the head search, while wide maps already say where things are by having a channel for it."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a backbone. `owns` names the module's parameters and buffers that belong to it.
+
+    `reads_target` marks a stage that is fed the target (a decoder): nothing past it is cached.
+    """
+
+    name: str
+    run: Callable[[State], State]
+    owns: tuple[str, ...]
+    reads_target: bool = False
+
+
+@dataclass
+class Backbone:
+    """A pretrained network seen as stages.
+
+    `recipe` is JSON from which the source named in it rebuilds the same architecture with fresh
+    weights and no network (see `BackboneSource.build`). `read` turns the state at a boundary into
+    named vectors per example ("mean", "grid", "token", ...), which heads stand on.
+    """
+
+    name: str
+    module: nn.Module
+    stages: tuple[Stage, ...]
+    spec: InputSpec
+    card: Card
+    recipe: Mapping[str, Any]
+    read: Callable[[State, int], dict[str, torch.Tensor]]
+    opaque: bool = False
+    _fingerprint: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self.module.eval()
+        self.module.requires_grad_(False)
+
+    @property
+    def depth(self) -> int:
+        """Return how many stages there are; also the last boundary."""
+        return len(self.stages)
+
+    def forward(self, state: State, start: int = 0, stop: int | None = None) -> State:
+        """Run stages `start` up to `stop` (the end when None) on a batch."""
+        for stage in self.stages[start : self.depth if stop is None else stop]:
+            state = stage.run(state)
+        return state
+
+    __call__ = forward
+
+    def fingerprint(self) -> str:
+        """Return a hash of weights, architecture and input specification; computed once."""
+        if not self._fingerprint:
+            digest = hashlib.sha256()
+            digest.update(json.dumps(self.recipe, sort_keys=True, default=str).encode())
+            digest.update(json.dumps(self.spec.to_json(), sort_keys=True).encode())
+            for name, tensor in sorted(self.module.state_dict().items()):
+                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                flat = tensor.detach().cpu().contiguous().reshape(-1)
+                digest.update(flat.view(torch.uint8).numpy())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def changed(self) -> None:
+        """Forget the fingerprint after the weights were trained or replaced."""
+        self._fingerprint = ""
+
+
+def read_map(maps: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Read a feature map [B, C, H, W]: its mean, and where it is narrow a 2x2 grid of means."""
+    vectors = {"mean": maps.mean((2, 3))}
+    if maps.shape[1] <= GRID_WIDTH_LIMIT and min(maps.shape[2:]) >= 2:
+        vectors["grid"] = nn.functional.adaptive_avg_pool2d(maps, 2).flatten(1)
+    return vectors
+
+
+def read_tokens(tokens: torch.Tensor, prefix: int) -> dict[str, torch.Tensor]:
+    """Read a token sequence [B, N, C] whose first `prefix` tokens are special (class, registers)."""
+    vectors = {"mean": tokens[:, prefix:].mean(1)}
+    if prefix:
+        vectors["token"] = tokens[:, 0]
+    return vectors

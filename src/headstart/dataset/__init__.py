@@ -1,0 +1,1 @@
+"""Folders and tables become samples; samples become sides that share no group."""

@@ -1,0 +1,1 @@
+"""How inputs are read and prepared: one file a modality, all behind `base.Modality`."""

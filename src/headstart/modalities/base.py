@@ -1,0 +1,55 @@
+"""What a modality is: how one kind of input is read, prepared for a backbone, and recognised again.
+
+A modality meets a backbone only through the backbone's `InputSpec`. It knows nothing of labels,
+heads or training. Adding one is adding one file here and one entry point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from headstart.schema import InputSpec
+
+Arrays = dict[str, np.ndarray]
+"""One prepared example: per-sample arrays by name, in the smallest dtype that loses nothing."""
+
+State = dict[str, torch.Tensor]
+"""A batch on its way through a backbone: tensors by name, first dimension the batch."""
+
+
+class Modality(Protocol):
+    """One kind of input. `suffixes` are the file endings it reads, lower case with the dot."""
+
+    name: str
+    suffixes: frozenset[str]
+
+    def accepts(self, source: Any) -> bool:
+        """Tell whether this modality could read `source` (a path or an object), without reading it."""
+
+    def fingerprint(self, source: Any) -> str:
+        """Return a hash of the content: equal for two copies of a file, whatever their names."""
+
+    def read(self, source: Any) -> Any:
+        """Decode one input, or raise `UnreadableInput` saying why it cannot be."""
+
+    def prepare(self, raw: Any, spec: InputSpec) -> Arrays:
+        """Turn a decoded input into what the spec describes, up to `collate`."""
+
+    def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
+        """Return augmentation view `number`: a pure function of the sample's key and the number."""
+
+    def collate(self, examples: Sequence[Arrays], spec: InputSpec) -> State:
+        """Stack prepared examples into a float32 batch, normalised as the checkpoint expects."""
+
+    def sketch(self, raw: Any) -> np.ndarray:
+        """Return a small fixed-size uint8 fingerprint of the content's look, for `twins`."""
+
+    def twins(self, sketches: np.ndarray) -> list[list[int]]:
+        """Return the groups (two or more row numbers each) that show the same thing."""
+
+    def golden(self, spec: InputSpec, seed: int, count: int) -> list[Any]:
+        """Generate `count` decoded inputs from a seed; they stand in for the user's in self-tests."""

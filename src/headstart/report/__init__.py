@@ -1,0 +1,1 @@
+"""One self-contained page about a model and its evidence, rendered from plain data."""

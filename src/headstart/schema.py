@@ -1,0 +1,182 @@
+"""The words everything else is written in: small frozen records, no torch, no behaviour.
+
+Whatever crosses a floor of the house (a sample, an input specification, a phase of training, an
+evaluation) is one of these. They are plain data, so they can be compared, hashed, written as JSON
+and sent to another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SINGLE = "classify"
+MULTI = "multilabel"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One example: where its input is, what it should come out as, and which others it belongs to.
+
+    `input` is a path, or the thing itself (a picture, an array, a text). `key` identifies the
+    content (two copies of one file share it); `group` names what must not be split, such as a
+    patient; `name` is what a person calls it (a path relative to the data's folder).
+    """
+
+    input: Any
+    target: Any = None
+    name: str = ""
+    key: str = ""
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An input that was set aside, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a backbone wants its input to look like; it comes from the checkpoint and travels on.
+
+    Modalities subclass this (`ImageSpec`). Two equal specs prepare equal tensors, so a spec's
+    JSON is part of every store key.
+    """
+
+    modality: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ImageSpec(InputSpec):
+    """How a picture becomes a tensor: resize, crop, scale to 0..1, normalise.
+
+    `resize` is what happens to the decoded picture first: ("shortest", n) scales the shorter side
+    to n, ("exact", h, w) ignores the aspect ratio. `crop` is the centre crop that follows, or None.
+    `engine` names the resampling code, because Pillow's and torch's differ by a grey level or two
+    and a checkpoint was trained with one of them.
+    """
+
+    modality: str = "image"
+    size: tuple[int, int] = (224, 224)
+    resize: tuple[str | int, ...] = ("shortest", 224)
+    crop: tuple[int, int] | None = (224, 224)
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear"
+    engine: Literal["pillow", "torch"] = "pillow"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    scale: float = 1 / 255
+    channels: int = 3
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a person should know about a backbone before standing on it."""
+
+    name: str
+    source: str
+    family: str = ""
+    modality: str = "image"
+    licence: str = "not stated"
+    origin: str = ""
+    parameters: int = 0
+    bytes: int = 0
+    local: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training, as data: what is trained, how, and until when.
+
+    `boundary` is the freeze boundary k: stages before it are frozen, stages from it on are trained.
+    `objective` "solve" fits the head in closed form or by a convex solver on cached features;
+    "train" runs the optimiser loop. `fresh` gives the trained stages new weights first.
+    """
+
+    name: str
+    boundary: int
+    objective: Literal["solve", "train"] = "solve"
+    fresh: bool = False
+    epochs: int = 0
+    patience: int = 0
+    batch_size: int = 32
+    rate: float = 0.0
+    weight_decay: float = 0.0
+    smoothing: float = 0.0
+    views: int = 0
+    warmup: float = 0.1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that was tried: its score on data that is not the test, and whether it was kept."""
+
+    what: str
+    score: float
+    low: float
+    high: float
+    seconds: float
+    kept: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one input. `known` is False for an input unlike any it has seen.
+
+    For several labels per example `label` is the tuple of those that apply.
+    """
+
+    input: str
+    label: str | tuple[str, ...]
+    probability: float
+    probabilities: Mapping[str, float]
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something `check` found in the data: how bad, which files, and what to do about it."""
+
+    kind: str
+    severity: Literal["info", "warning", "problem"]
+    message: str
+    advice: str
+    files: tuple[str, ...] = ()
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model is worth on samples that no choice saw.
+
+    `figures` are the overall metrics by name, `per_class` the same by label, `confusion` the
+    counts with rows the truth. `mistakes` are the worst errors first, as JSON-ready records.
+    """
+
+    task: str
+    labels: tuple[str, ...]
+    headline: str
+    n: int
+    figures: Mapping[str, Figure]
+    per_class: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
+    mistakes: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""How deep to go: one file a strategy; each returns phases and never trains."""

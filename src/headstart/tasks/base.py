@@ -1,0 +1,73 @@
+"""What a task is: how targets are encoded, which head and loss, how outputs read, what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from headstart.heads import HeadSearch, Reading
+from headstart.progress import Progress
+from headstart.schema import Evaluation
+
+
+class Task(Protocol):
+    """One kind of answer. `headline` names the metric that choices and races are decided by.
+
+    Encoded targets are one array whose first dimension is the samples: class numbers for
+    `classify`, a 0/1 matrix for `multilabel`. Probabilities are always a matrix, a column a label.
+    """
+
+    name: str
+    headline: str
+
+    def suits(self, targets: Sequence[Any]) -> bool:
+        """Tell whether raw targets look like this task; used to infer the task."""
+
+    def labels(self, targets: Sequence[Any]) -> tuple[str, ...]:
+        """Return the labels that raw targets use, in a fixed order; refuse what cannot be learnt."""
+
+    def encode(self, targets: Sequence[Any], labels: tuple[str, ...]) -> np.ndarray:
+        """Turn raw targets into the encoded array; refuse labels that are not among `labels`."""
+
+    def search(
+        self,
+        readings: Mapping[Reading, np.ndarray],
+        encoded: np.ndarray,
+        folds: np.ndarray,
+        n_labels: int,
+        *,
+        seed: int,
+        seconds: float | None,
+        progress: Progress,
+    ) -> HeadSearch:
+        """Solve and choose the head on cached readings by cross-validation over `folds`."""
+
+    def loss(
+        self, logits: torch.Tensor, encoded: torch.Tensor, smoothing: float
+    ) -> torch.Tensor:
+        """Return the mean training loss of a batch."""
+
+    def probabilities(self, logits: np.ndarray, temperature: float) -> np.ndarray:
+        """Turn logits into calibrated probabilities."""
+
+    def score(self, probabilities: np.ndarray, encoded: np.ndarray) -> float:
+        """Return the headline metric alone, quickly; for choosing."""
+
+    def decode(
+        self, probabilities: np.ndarray, labels: tuple[str, ...]
+    ) -> list[tuple[str | tuple[str, ...], float]]:
+        """Return for each row what is said and how probable it is."""
+
+    def evaluate(
+        self,
+        probabilities: np.ndarray,
+        encoded: np.ndarray,
+        labels: tuple[str, ...],
+        names: Sequence[str],
+        groups: Sequence[str | None],
+        seed: int,
+    ) -> Evaluation:
+        """Return every figure with its interval, per class and overall, and the worst mistakes."""
