@@ -59,7 +59,11 @@ class ImageSpec(InputSpec):
     """How a picture becomes a tensor: resize, crop, scale to 0..1, normalise.
 
     `resize` is what happens to the decoded picture first: ("shortest", n) scales the shorter side
-    to n, ("exact", h, w) ignores the aspect ratio. `crop` is the centre crop that follows, or None.
+    to n, ("exact", h, w) ignores the aspect ratio, ("cover", h, w) scales until both sides reach
+    h and w, ("contain", h, w) scales until both fit within them (the crop that follows then pads
+    with the mean colour), ("none",) leaves the size alone. `crop` is the centre crop that follows,
+    or None; `crop_rounding` says where it starts when the margin is odd, as torchvision (and so
+    timm) rounds to the nearest even number and transformers rounds down.
     `engine` names the resampling code, because Pillow's and torch's differ by a grey level or two
     and a checkpoint was trained with one of them.
     """
@@ -70,6 +74,7 @@ class ImageSpec(InputSpec):
     crop: tuple[int, int] | None = (224, 224)
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear"
     engine: Literal["pillow", "torch"] = "pillow"
+    crop_rounding: Literal["even", "down"] = "even"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     scale: float = 1 / 255
