@@ -1,0 +1,115 @@
+"""`evaluate`: what a model is worth on labelled samples, with intervals, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from headstart import dataset, features
+from headstart.errors import DataError
+from headstart.learn import group_numbers
+from headstart.model import Model
+from headstart.progress import Progress, Silent
+from headstart.schema import Evaluation, Sample
+
+
+def judge(
+    model: Model, samples: Sequence[Sample], seed: int, progress: Progress
+) -> tuple[Evaluation, np.ndarray]:
+    """Return a model's evaluation on labelled samples, and which of them it calls known."""
+    found = features.survey(samples, model.modality, model.backbone, progress)
+    vectors = model.join(features.readings(found.shelf, found.samples))
+    probabilities, known = model.judge(vectors)
+    encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
+    groups = [str(number) for number in group_numbers(found.samples)]
+    names = [sample.name for sample in found.samples]
+    evaluation = model.task.evaluate(probabilities, encoded, model.labels, names, groups, seed)
+    return evaluation, known
+
+
+def plain(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as the JSON-ready values that every face renders."""
+    return {
+        "task": evaluation.task,
+        "labels": list(evaluation.labels),
+        "n_test": evaluation.n,
+        "headline": evaluation.headline,
+        "test": {name: asdict(figure) for name, figure in evaluation.figures.items()},
+        "per_class": {
+            label: {
+                name: asdict(figure) if not isinstance(figure, int) else figure
+                for name, figure in figures.items()
+            }
+            for label, figures in evaluation.per_class.items()
+        },
+        "confusion": [list(row) for row in evaluation.confusion],
+        "mistakes": [dict(mistake) for mistake in evaluation.mistakes],
+        "notes": list(evaluation.notes),
+    }
+
+
+def evaluate(
+    model: Model,
+    data: Any,
+    *,
+    image: str | None = None,
+    label: str | Sequence[str] | None = None,
+    group: str | None = None,
+    separator: str | None = None,
+    strict: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge a model on labelled data that it has not seen; return the content of an evaluation.
+
+    `image`, `label`, `group` and `separator` choose the columns of a table, as in `fit`.
+    """
+    progress = progress or Silent()
+    found = dataset.read(
+        data,
+        suffixes=model.modality.suffixes,
+        input_column=image,
+        label=label,
+        group=group,
+        separator=separator,
+    )
+    samples = [*found.samples, *(found.test or ())]
+    _known_labels(samples, model)
+    survey = features.survey(samples, model.modality, model.backbone, progress)
+    set_aside = [*found.set_aside, *survey.set_aside]
+    if strict and set_aside:
+        raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
+    evaluation, known = judge(model, survey.samples, seed, progress)
+    return {
+        **plain(evaluation),
+        "strategy": model.strategy,
+        "backbone": model.backbone.name,
+        "unknown": {"rate_on_test": float(1 - known.mean())},
+        "data": {
+            "source": str(data) if isinstance(data, str) else type(data).__name__,
+            "set_aside": [asdict(each) for each in set_aside],
+            "notes": list(found.notes),
+        },
+    }
+
+
+def raise_strict(name: str, why: str, count: int) -> None:
+    """Refuse data with inputs that cannot be read, as `--strict` asks."""
+    raise DataError(
+        f"{count} inputs cannot be used; the first is {name}: {why}",
+        "Mend or remove them, or leave out --strict to set them aside.",
+    )
+
+
+def _known_labels(samples: Sequence[Sample], model: Model) -> None:
+    said: set[str] = set()
+    for sample in samples:
+        said |= {sample.target} if isinstance(sample.target, str) else set(sample.target or ())
+    if strange := sorted(said - set(model.labels)):
+        raise DataError(
+            f"The data has labels that the model does not know: {', '.join(strange[:5])}.",
+            f"It knows {', '.join(model.labels[:8])}{' …' if len(model.labels) > 8 else ''}.",
+        )

@@ -1,0 +1,259 @@
+"""One pass over the data: decode, sketch and forward, overlapping; results go to the store.
+
+The frozen part of a backbone is a pure function of a sample, so what it gives is asked of the
+store first and computed only where it is missing. Decoding runs in threads (the decoders release
+the interpreter's lock) while the forward pass runs in the caller's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from headstart import __version__
+from headstart import store as stores
+from headstart.backbones.base import Backbone
+from headstart.errors import UnreadableInput
+from headstart.heads import Reading
+from headstart.modalities.base import Arrays, Modality
+from headstart.precision import at_precision, cast, choose
+from headstart.progress import Progress, Silent
+from headstart.schema import InputSpec, Sample, Unreadable
+from headstart.store import Shelf
+
+BATCH = 32
+READ_AT_MOST = 6
+"""How many boundaries are read: enough to tell early from middle from late, few enough that a deep
+transformer's readings stay smaller than its inputs."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over the data found: the samples that could be read, and where their rows lie."""
+
+    samples: tuple[Sample, ...]
+    set_aside: tuple[Unreadable, ...]
+    shelf: Shelf
+    sketches: Shelf
+    precision: str
+    computed: int
+    seconds: float
+
+
+def boundaries_read(depth: int) -> list[int]:
+    """Return the boundaries whose readings are kept: all of a shallow net, some of a deep one."""
+    if depth <= READ_AT_MOST:
+        return list(range(1, depth + 1))
+    return sorted({round(depth * (step + 1) / READ_AT_MOST) for step in range(READ_AT_MOST)})
+
+
+def ahead(work: Callable[[In], Out], items: Sequence[In], window: int) -> Iterator[Out]:
+    """Map in threads, in order, at most `window` results ahead of the reader: memory is bounded."""
+    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+        waiting: deque[Future[Out]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= window:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def identify(
+    samples: Sequence[Sample], modality: Modality
+) -> tuple[list[Sample], list[Unreadable]]:
+    """Give every sample the hash of its content as its key; set aside what cannot be opened."""
+
+    def one(sample: Sample) -> Sample | Unreadable:
+        try:
+            return replace(sample, key=modality.fingerprint(sample.input))
+        except UnreadableInput as error:
+            return Unreadable(sample.name, error.message)
+
+    found = list(ahead(one, samples, 256))
+    return (
+        [each for each in found if isinstance(each, Sample)],
+        [each for each in found if isinstance(each, Unreadable)],
+    )
+
+
+def forward_readings(
+    backbone: Backbone, state: Mapping[str, torch.Tensor], precision: str, wanted: set[int]
+) -> dict[Reading, np.ndarray]:
+    """Run a batch once through the frozen stages and read it at the wanted boundaries."""
+    found: dict[Reading, np.ndarray] = {}
+    with torch.inference_mode():
+        current = cast(dict(state), precision)
+        for boundary in range(1, max(wanted) + 1):
+            current = backbone(current, boundary - 1, boundary)
+            if boundary in wanted:
+                for name, vectors in backbone.read(current, boundary).items():
+                    found[boundary, name] = vectors.float().numpy()
+    return found
+
+
+def reading_name(reading: Reading) -> str:
+    """Return the name that a reading is stored under."""
+    return f"{reading[0]}.{reading[1]}"
+
+
+def _shelf(kind: str, **about: Any) -> Shelf:
+    return Shelf({"kind": kind, "headstart": __version__, **about})
+
+
+def survey(
+    samples: Sequence[Sample],
+    modality: Modality,
+    backbone: Backbone,
+    progress: Progress | None = None,
+) -> Survey:
+    """Read every sample once: its sketch (for near-duplicates) and its readings, from the store
+    where they are there already."""
+    progress = progress or Silent()
+    begun = time.perf_counter()
+    precision = choose(backbone, modality)
+    known, set_aside = identify(samples, modality)
+    shelf = _shelf(
+        "readings",
+        backbone=backbone.name,
+        fingerprint=backbone.fingerprint(),
+        precision=precision,
+    )
+    sketches = _shelf("sketches", modality=modality.name)
+    wanted = set(boundaries_read(backbone.depth))
+
+    def load(position: int) -> tuple[int, Arrays | None, np.ndarray | None, str]:
+        try:
+            raw = modality.read(known[position].input)
+            return position, modality.prepare(raw, backbone.spec), modality.sketch(raw), ""
+        except UnreadableInput as error:
+            return position, None, None, error.message
+
+    def produce(positions: list[int]) -> Iterator[tuple[int, Sequence[stores.Arrays]]]:
+        if not positions:
+            return
+        progress.start("Reading and computing features", len(positions))
+        with at_precision(backbone, precision):
+            batch: list[tuple[int, Arrays, np.ndarray]] = []
+            for count, (position, prepared, sketch, why) in enumerate(
+                ahead(load, positions, 4 * BATCH), start=1
+            ):
+                if prepared is None or sketch is None:
+                    unreadable[known[position].key] = why
+                    progress.advance()
+                else:
+                    batch.append((position, prepared, sketch))
+                if batch and (len(batch) == BATCH or count == len(positions)):
+                    yield from _compute(batch)
+                    progress.advance(len(batch))
+                    batch = []
+        progress.finish()
+
+    def _compute(
+        batch: list[tuple[int, Arrays, np.ndarray]],
+    ) -> Iterator[tuple[int, Sequence[stores.Arrays]]]:
+        state = modality.collate([prepared for _, prepared, _ in batch], backbone.spec)
+        found = forward_readings(backbone, state, precision, wanted)
+        for row, (position, _, sketch) in enumerate(batch):
+            vectors = {reading_name(reading): rows[row] for reading, rows in found.items()}
+            yield position, (vectors, {"sketch": sketch})
+
+    unreadable: dict[str, str] = {}
+    computed = stores.fill([shelf, sketches], [sample.key for sample in known], produce)
+    set_aside += [
+        Unreadable(sample.name, unreadable[sample.key])
+        for sample in known
+        if sample.key in unreadable
+    ]
+    return Survey(
+        tuple(sample for sample in known if sample.key not in unreadable),
+        tuple(set_aside),
+        shelf,
+        sketches,
+        precision,
+        computed,
+        time.perf_counter() - begun,
+    )
+
+
+def readings(shelf: Shelf, samples: Sequence[Sample]) -> dict[Reading, np.ndarray]:
+    """Gather the stored readings of these samples, a matrix each, in the samples' order."""
+    keys = [sample.key for sample in samples]
+    found: dict[Reading, np.ndarray] = {}
+    for name in shelf.get(keys[0]):
+        boundary, reading = name.split(".", 1)
+        found[int(boundary), reading] = shelf.gather(name, keys)
+    return dict(sorted(found.items()))
+
+
+def views(
+    samples: Sequence[Sample],
+    modality: Modality,
+    spec: InputSpec,
+    count: int,
+    progress: Progress | None = None,
+) -> Callable[[Sequence[tuple[int, int]]], list[Arrays]]:
+    """Make augmentation views of samples (view 0 is the plain one) and return how to fetch them.
+
+    A view is a pure function of the sample's content and its number, so each is made once and
+    every epoch, seed and later run reads it from the store.
+    """
+    progress = progress or Silent()
+    shelf = _shelf("views", modality=modality.name, spec=spec.to_json())
+
+    def key(position: int, number: int) -> str:
+        return hashlib.sha256(f"{samples[position].key}:{number}".encode()).hexdigest()
+
+    pairs = [(position, number) for position in range(len(samples)) for number in range(count)]
+
+    def make(position: int) -> list[Arrays]:
+        sample = samples[position]
+        raw = modality.read(sample.input)
+        return [modality.prepare(raw, spec)] + [
+            modality.view(raw, spec, sample.key, number) for number in range(1, count)
+        ]
+
+    lacking = sorted({at for at, number in pairs if key(at, number) not in shelf})
+    if lacking:
+        progress.start(f"Making {count} views of each", len(lacking))
+        try:
+            for at, made in zip(lacking, ahead(make, lacking, 2 * BATCH), strict=True):
+                for number, arrays in enumerate(made):
+                    shelf.put(key(at, number), arrays)
+                progress.advance()
+        finally:
+            shelf.flush()
+        progress.finish()
+        shelf.tidy()
+        stores.trim({shelf.folder})
+
+    def fetch(pairs: Sequence[tuple[int, int]]) -> list[Arrays]:
+        return [dict(shelf.get(key(at, number))) for at, number in pairs]
+
+    return fetch
+
+
+def to_boundary(
+    backbone: Backbone, state: Mapping[str, torch.Tensor], boundary: int
+) -> dict[str, torch.Tensor]:
+    """Carry a batch through the frozen stages up to a boundary, without gradient."""
+    if boundary == 0:
+        return dict(state)
+    with torch.no_grad():
+        return backbone(dict(state), 0, boundary)

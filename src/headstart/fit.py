@@ -1,0 +1,296 @@
+"""`fit`: seal the test set, learn, evaluate once, and hand over a model with its evidence."""
+
+from __future__ import annotations
+
+import time as clock
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__, dataset, features, model_folder
+from headstart.backbones.base import Backbone
+from headstart.backbones.source import open_backbone
+from headstart.check import examine
+from headstart.dataset import splits
+from headstart.evaluate import judge, plain, raise_strict
+from headstart.features import Survey
+from headstart.learn import Job, learn
+from headstart.modalities.base import Modality
+from headstart.model import Model
+from headstart.novelty import FALSE_ALARMS
+from headstart.precision import expected_seconds
+from headstart.progress import Progress, Silent
+from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.schema import Choice, Sample, Unreadable
+from headstart.tasks.base import Task
+
+FORMAT = 1
+TEST_SHARE = 0.2
+SHOWN_MISTAKES = 12
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The data cut in two: what may be learnt from, and what is opened once.
+
+    `across` are the test samples that have a near-duplicate among the training samples; only a
+    user's own split can have such.
+    """
+
+    train: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    sentence: str
+    twins: int
+    across: frozenset[str]
+
+
+def fit(
+    data: Any,
+    *,
+    out: str | Path | None = None,
+    backbone: str = "bundled/image",
+    strategy: str = "probe",
+    task: str | None = None,
+    test: Any = None,
+    image: str | None = None,
+    label: str | Sequence[str] | None = None,
+    group: str | None = None,
+    separator: str | None = None,
+    seed: int = 0,
+    time: float | None = None,
+    offline: bool = False,
+    strict: bool = False,
+    self_contained: bool = False,
+    pictures: bool = True,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on labelled data and judge it on a part that no choice has seen.
+
+    `data` is a folder with a sub-folder per class, a CSV or Parquet file, or a DataFrame; `image`
+    and `label` choose a table's columns. `test` is a held-out set of your own, in the same form;
+    without one, a fifth is sealed after near-duplicates are grouped. `time` is a budget in seconds.
+    With `out` the model folder is written there. The evidence is in `model.evaluation`.
+
+    >>> import headstart as hs                                          # doctest: +SKIP
+    >>> model = hs.fit("photos/", out="bees/")                          # doctest: +SKIP
+    >>> model.evaluation["test"]["macro_f1"]                            # doctest: +SKIP
+    {'value': 0.94, 'low': 0.90, 'high': 0.97}
+    """
+    begun = clock.perf_counter()
+    progress = progress or Silent()
+    STRATEGIES.get(strategy)
+    if task is not None:
+        TASKS.get(task)
+    if out is not None:
+        model_folder.prepare_folder(Path(out))
+    modality: Modality = MODALITIES.get("image")()
+    found = dataset.read(
+        data,
+        suffixes=modality.suffixes,
+        input_column=image,
+        label=label,
+        group=group,
+        separator=separator,
+        test=test,
+    )
+    for note in found.notes:
+        progress.say(note)
+    opened = open_backbone(backbone, offline=offline)
+    _announce(len(found.samples) + len(found.test or ()), opened, modality, strategy, progress)
+
+    surveyed = clock.perf_counter()
+    learning = features.survey(found.samples, modality, opened, progress)
+    testing = features.survey(found.test, modality, opened, progress) if found.test else None
+    feature_seconds = clock.perf_counter() - surveyed
+    set_aside = (*found.set_aside, *learning.set_aside, *(testing.set_aside if testing else ()))
+    if strict and set_aside:
+        raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
+
+    kind = _task(task, learning.samples, progress)
+    labels = kind.labels([sample.target for sample in learning.samples])
+    sides = _divide(learning, testing, kind, labels, modality, seed)
+    progress.say(sides.sentence)
+
+    solving = clock.perf_counter()
+    budget = None if time is None else max(1.0, time - (solving - begun))
+    job = Job(
+        samples=sides.train,
+        labels=labels,
+        task=kind.name,
+        modality=modality.name,
+        backbone=backbone,
+        strategy=strategy,
+        seed=seed,
+        seconds=budget,
+        offline=offline,
+    )
+    model = learn(job, backbone=opened, progress=progress)
+    head_seconds = clock.perf_counter() - solving
+
+    model.evaluation = _evidence(model, sides, set_aside, kind, seed, progress)
+    model.evaluation["data"]["notes"] = list(found.notes)
+    model.evaluation["data"]["source"] = _name_of(data)
+    model.evaluation["findings"] = _findings(model, sides, learning, testing, set_aside)
+    if pictures:
+        model.pictures = _show_mistakes(model, sides.test)
+    model.evaluation["seconds"] = {
+        "features": feature_seconds,
+        "head": head_seconds,
+        "total": clock.perf_counter() - begun,
+    }
+    if out is not None:
+        model.save(out, self_contained=self_contained)
+    return model
+
+
+def _name_of(data: Any) -> str:
+    return Path(data).name if isinstance(data, str | Path) else type(data).__name__
+
+
+def _announce(
+    count: int, backbone: Backbone, modality: Modality, strategy: str, progress: Progress
+) -> None:
+    """Say what is about to happen and roughly how long it takes."""
+    about = STRATEGIES.get(strategy)().about
+    seconds = count * expected_seconds(backbone, modality)
+    long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(1, round(seconds))} seconds"
+    if strategy == "probe":
+        rest = f"one pass over {count:,} inputs, about {long} unless they are in the store"
+    else:
+        rest = f"a pass over {count:,} inputs takes about {long}; training makes many"
+    progress.say(f"{strategy} on {backbone.name} ({about}): {rest}.")
+    if backbone.opaque:
+        progress.say(f"{backbone.name} is of a family that headstart takes as one stage.")
+
+
+def _task(name: str | None, samples: Sequence[Sample], progress: Progress) -> Task:
+    """Return the task that was asked for, or the first that the targets look like, said aloud."""
+    if name is not None:
+        chosen: Task = TASKS.get(name)()
+        return chosen
+    targets = [sample.target for sample in samples]
+    chosen = next(task for task in (TASKS.get(n)() for n in TASKS.names()) if task.suits(targets))
+    progress.say(f"Task: {chosen.name}, judged by {chosen.headline}.")
+    return chosen
+
+
+def _divide(
+    learning: Survey,
+    testing: Survey | None,
+    task: Task,
+    labels: tuple[str, ...],
+    modality: Modality,
+    seed: int,
+) -> Sides:
+    """Group near-duplicates, then take the user's own test or seal a fifth; groups stay whole."""
+    own = testing.samples if testing else ()
+    samples = [*learning.samples, *own]
+    keys = [sample.key for sample in samples]
+    twins = modality.twins(learning.sketches.gather("sketch", keys))
+    groups = splits.join_groups(samples, twins)
+    grouped = [
+        replace(sample, group=str(number)) for sample, number in zip(samples, groups, strict=True)
+    ]
+    if own:
+        cut = len(learning.samples)
+        across = frozenset(groups[:cut]) & frozenset(groups[cut:])
+        return Sides(
+            tuple(grouped[:cut]),
+            tuple(grouped[cut:]),
+            f"Test: your own {len(own):,}, opened once at the end.",
+            len(twins),
+            frozenset(str(number) for number in across),
+        )
+    encoded = task.encode([sample.target for sample in grouped], labels)
+    train, test = splits.seal(encoded, groups, share=TEST_SHARE, seed=seed)
+    alike = f"; {len(twins)} groups of near-duplicates stay on one side" if twins else ""
+    return Sides(
+        tuple(grouped[at] for at in train),
+        tuple(grouped[at] for at in test),
+        f"Test: {len(test):,} of {len(grouped):,} sealed before anything is chosen{alike}.",
+        len(twins),
+        frozenset(),
+    )
+
+
+def _evidence(
+    model: Model,
+    sides: Sides,
+    set_aside: Sequence[Unreadable],
+    task: Task,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Open the sealed test, once, and write down what it says."""
+    evaluation, known = judge(model, sides.test, seed, progress)
+    counts = Counter(_each_label(sides))
+    evidence: dict[str, Any] = {
+        "format": FORMAT,
+        "headstart": __version__,
+        **plain(evaluation),
+        "n_train": len(sides.train),
+        "strategy": model.strategy,
+        "backbone": model.backbone.name,
+        "licence": model.backbone.card.licence,
+        "choices": [asdict(choice) for choice in model.choices],
+        "baseline": _baseline(model, sides, task, seed),
+        "unknown": {"rate_on_test": float(1 - known.mean()), "stated": FALSE_ALARMS},
+        "data": {
+            "counts": {label: counts[label] for label in model.labels},
+            "split": sides.sentence,
+            "set_aside": [asdict(each) for each in set_aside],
+            "twins": {"groups": sides.twins, "across": len(sides.across)},
+        },
+        "seed": seed,
+    }
+    if sides.across:
+        apart = [sample for sample in sides.test if sample.group not in sides.across]
+        if apart:
+            fair, _ = judge(model, apart, seed, progress)
+            evidence["test_without_twins"] = plain(fair)["test"] | {"n": len(apart)}
+    return evidence
+
+
+def _each_label(sides: Sides) -> list[str]:
+    said: list[str] = []
+    for sample in (*sides.train, *sides.test):
+        said += [sample.target] if isinstance(sample.target, str) else list(sample.target)
+    return said
+
+
+def _baseline(model: Model, sides: Sides, task: Task, seed: int) -> dict[str, Any]:
+    """Judge saying the same of every input: the share of each label on the training side."""
+    encoded = task.encode([sample.target for sample in sides.train], model.labels)
+    shares = task.shares(encoded, len(model.labels))
+    truth = task.encode([sample.target for sample in sides.test], model.labels)
+    names = [sample.name for sample in sides.test]
+    groups = [sample.group for sample in sides.test]
+    always = np.tile(shares, (len(sides.test), 1))
+    figures = task.evaluate(always, truth, model.labels, names, groups, seed).figures
+    return {"what": "always the most common class"} | {
+        name: asdict(figures[name]) for name in ("accuracy", task.headline) if name in figures
+    }
+
+
+def _findings(
+    model: Model,
+    sides: Sides,
+    learning: Survey,
+    testing: Survey | None,
+    set_aside: Sequence[Unreadable],
+) -> list[dict[str, Any]]:
+    return []
+
+
+def _show_mistakes(model: Model, samples: Sequence[Sample]) -> dict[str, dict[str, str]]:
+    """Return small pictures (or whatever the modality shows) of the worst mistakes, by name."""
+    wanted = {m["name"] for m in model.evaluation["mistakes"][:SHOWN_MISTAKES]}
+    return {
+        sample.name: model.modality.show(model.modality.read(sample.input))
+        for sample in samples
+        if sample.name in wanted
+    }

@@ -1,0 +1,216 @@
+"""`learn(job) -> Model`: samples and choices in, model out. No test set, no files, no printing.
+
+`fit`, folds, races and the scikit-learn estimator all call this. A job is plain data, so it can be
+sent to another process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart import defaults, features
+from headstart.backbones.base import Backbone
+from headstart.backbones.source import fresh_weights, open_backbone
+from headstart.calibrate import fit_temperature
+from headstart.dataset.splits import folds as cut_folds
+from headstart.errors import DataError
+from headstart.heads import Head, HeadSearch, Reading
+from headstart.modalities.base import Modality, State
+from headstart.model import Model
+from headstart.novelty import fit_novelty
+from headstart.progress import Progress, Silent
+from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.schema import Choice, Phase, Sample
+from headstart.strategies.base import Facts
+from headstart.tasks.base import Task
+from headstart.trainer import train
+
+FINAL = ("pooled", "mean", "token")
+"""Which reading of the last stage a trained head stands on: the library's own pooling if it has one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a model depends on. `samples` carry targets and groups; `seconds` is the budget."""
+
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    task: str = "classify"
+    modality: str = "image"
+    backbone: str = "bundled/image"
+    strategy: str = "probe"
+    seed: int = 0
+    seconds: float | None = None
+    offline: bool = False
+
+
+def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
+    """Return a number a sample, equal exactly for samples of one group; the lone get their own."""
+    numbers: dict[object, int] = {}
+    return np.array(
+        [
+            numbers.setdefault(at if sample.group is None else ("group", sample.group), len(numbers))
+            for at, sample in enumerate(samples)
+        ]
+    )
+
+
+class _Learning:
+    """One job under way: what its phases share."""
+
+    def __init__(self, job: Job, backbone: Backbone | None, progress: Progress) -> None:
+        self.job, self.progress = job, progress
+        self.begun = time.perf_counter()
+        self.deadline = None if job.seconds is None else self.begun + job.seconds
+        self.modality: Modality = MODALITIES.get(job.modality)()
+        self.task: Task = TASKS.get(job.task)()
+        self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
+        self.reference = self.backbone.fingerprint()
+        self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
+        self.groups = group_numbers(job.samples)
+        self.folds = cut_folds(
+            self.encoded, self.groups, defaults.fold_count(len(job.samples)), job.seed
+        )
+        self.choices: list[Choice] = []
+        self.out_of_fold: np.ndarray | None = None
+
+    def left(self) -> float | None:
+        return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter())
+
+    def readings(self) -> dict[Reading, np.ndarray]:
+        found = features.survey(self.job.samples, self.modality, self.backbone, self.progress)
+        if found.set_aside:
+            first = found.set_aside[0]
+            raise DataError(
+                f"{len(found.set_aside)} samples cannot be read; the first is {first.name}: "
+                f"{first.why}",
+                "Leave them out, or let `fit` set them aside.",
+            )
+        self.precision = found.precision
+        return features.readings(found.shelf, found.samples)
+
+    def solve(self) -> Head:
+        """Solve the head on cached readings; everything it chose is kept as choices."""
+        search: HeadSearch = self.task.search(
+            self.readings(),
+            self.encoded,
+            self.folds,
+            len(self.job.labels),
+            seed=self.job.seed,
+            seconds=self.left(),
+            progress=self.progress,
+        )
+        self.choices += [
+            Choice(t.what, t.score, t.low, t.high, t.seconds, t.kept, t.why) for t in search.trials
+        ]
+        self.out_of_fold = search.out_of_fold
+        return search.head
+
+    def train(self, phase: Phase) -> Head:
+        """Run the optimiser loop on one phase, from the boundary up, and read off its head."""
+        job, backbone, begun = self.job, self.backbone, time.perf_counter()
+        if phase.fresh:
+            fresh_weights(backbone, phase.boundary, job.seed)
+        fetch_arrays = features.views(
+            job.samples, self.modality, backbone.spec, phase.views, self.progress
+        )
+
+        def fetch(pairs: Sequence[tuple[int, int]]) -> State:
+            return features.to_boundary(
+                backbone,
+                self.modality.collate(fetch_arrays(pairs), backbone.spec),
+                phase.boundary,
+            )
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(job.seed)
+            reading, width = _final_reading(backbone, fetch([(0, 0)]), phase.boundary)
+            head = nn.Linear(width, len(job.labels))
+        validating = np.flatnonzero(self.folds == 0)
+        outcome = train(
+            phase,
+            backbone,
+            head,
+            reading,
+            fetch,
+            self.encoded,
+            np.flatnonzero(self.folds != 0),
+            validating,
+            self.task,
+            seed=job.seed,
+            deadline=self.deadline,
+            progress=self.progress,
+        )
+        truth = self.encoded[validating]
+        temperature = fit_temperature(outcome.validation_logits, truth)
+        probabilities = self.task.probabilities(outcome.validation_logits, temperature)
+        judged = self.task.evaluate(
+            probabilities,
+            truth,
+            job.labels,
+            [job.samples[at].name for at in validating],
+            [str(self.groups[at]) for at in validating],
+            job.seed,
+        ).figures[self.task.headline]
+        why = f"epoch {outcome.kept} of {len(outcome.epochs)} validated best; {outcome.stopped}"
+        self.choices.append(
+            Choice(
+                phase.name,
+                judged.value,
+                judged.low,
+                judged.high,
+                time.perf_counter() - begun,
+                True,
+                why,
+            )
+        )
+        return Head(
+            readings=((backbone.depth, reading),),
+            center=np.zeros(width, np.float32),
+            scale=np.ones(width, np.float32),
+            weight=head.weight.detach().numpy().T.copy(),
+            bias=head.bias.detach().numpy().copy(),
+            temperature=temperature,
+        )
+
+
+def _final_reading(backbone: Backbone, state: State, boundary: int) -> tuple[str, int]:
+    with torch.no_grad():
+        found = backbone.read(backbone(state, boundary), backbone.depth)
+    name = next(name for name in (*FINAL, *found) if name in found)
+    return name, found[name].shape[1]
+
+
+def learn(
+    job: Job, *, backbone: Backbone | None = None, progress: Progress | None = None
+) -> Model:
+    """Run a job's strategy and return the model. An opened backbone saves opening it again."""
+    work = _Learning(job, backbone, progress or Silent())
+    strategy = STRATEGIES.get(job.strategy)()
+    facts = Facts(len(job.samples), len(job.labels), work.backbone.depth)
+    head: Head | None = None
+    for phase in strategy.phases(facts):
+        head = work.solve() if phase.objective == "solve" else work.train(phase)
+    if head is None:
+        raise ValueError(f"strategy {job.strategy} has no phases")
+    found = work.readings()
+    model = Model(
+        work.modality,
+        work.backbone,
+        work.task,
+        head,
+        job.labels,
+        job.strategy,
+        work.precision,
+        trained=work.backbone.fingerprint() != work.reference,
+        choices=tuple(work.choices),
+        out_of_fold=work.out_of_fold,
+    )
+    model.novelty = fit_novelty(model.join(found), work.encoded, work.folds)
+    return model

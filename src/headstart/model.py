@@ -1,0 +1,140 @@
+"""A model: modality + backbone + head + labels, and what it says of new inputs.
+
+Nothing here trains. A model is made by `learn`, kept by `model_folder`, and asked by `predict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.backbones.base import Backbone
+from headstart.dataset import read_inputs
+from headstart.errors import UnreadableInput
+from headstart.features import BATCH, ahead, forward_readings
+from headstart.heads import Head, Reading
+from headstart.modalities.base import Arrays, Modality
+from headstart.novelty import Novelty
+from headstart.precision import at_precision
+from headstart.schema import Choice, Prediction, Sample, Unreadable
+from headstart.tasks.base import Task
+
+
+@dataclass
+class Model:
+    """What `fit` hands over. `evaluation` is the content of `evaluation.json`.
+
+    `trained` says that the backbone's weights are no longer those its name stands for, so they
+    travel in the model folder. `strategy` names how the model was made.
+    """
+
+    modality: Modality
+    backbone: Backbone
+    task: Task
+    head: Head
+    labels: tuple[str, ...]
+    strategy: str
+    precision: str
+    trained: bool = False
+    novelty: Novelty | None = None
+    choices: tuple[Choice, ...] = ()
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    out_of_fold: np.ndarray | None = field(default=None, repr=False)
+
+    def join(self, readings: Mapping[Reading, np.ndarray]) -> np.ndarray:
+        """Put the readings that the head stands on side by side, in its order."""
+        return np.concatenate([readings[reading] for reading in self.head.readings], axis=1)
+
+    def judge(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities and whether each row is known, for vectors made by `join`."""
+        probabilities = self.task.probabilities(self.head.logits(vectors), self.head.temperature)
+        if self.novelty is None:
+            return probabilities, np.ones(len(vectors), dtype=bool)
+        return probabilities, self.novelty.known(vectors)
+
+    def predict(self, inputs: Any) -> list[Prediction]:
+        """Say what each input is: paths, folders, or the things themselves (pictures, arrays).
+
+        >>> model = hs.load("bees/")                                    # doctest: +SKIP
+        >>> model.predict(["new.jpg"])                                  # doctest: +SKIP
+        [Prediction(input='new.jpg', label='bee', probability=0.97, ...)]
+        """
+        return list(self.stream(inputs))
+
+    def stream(
+        self, inputs: Any, set_aside: list[Unreadable] | None = None
+    ) -> Iterator[Prediction]:
+        """Yield predictions as they are made; memory stays bounded however many inputs there are.
+
+        What cannot be read raises `UnreadableInput`, unless a list is given to set it aside in.
+        """
+        samples = self._samples(inputs)
+        with at_precision(self.backbone, self.precision):
+            batch: list[tuple[str, Arrays]] = []
+            for sample, prepared in ahead(self._prepare, samples, 4 * BATCH):
+                if isinstance(prepared, UnreadableInput):
+                    if set_aside is None:
+                        raise prepared
+                    set_aside.append(Unreadable(sample.name, prepared.message))
+                    continue
+                batch.append((sample.name, prepared))
+                if len(batch) == BATCH:
+                    yield from self._say(batch)
+                    batch = []
+            if batch:
+                yield from self._say(batch)
+
+    def features(self, inputs: Any) -> np.ndarray:
+        """Return the vectors that the head stands on, a row an input."""
+        samples, rows = self._samples(inputs), []
+        with at_precision(self.backbone, self.precision):
+            prepared = [self._must(self._prepare(sample)) for sample in samples]
+            for at in range(0, len(prepared), BATCH):
+                rows.append(self._vectors(prepared[at : at + BATCH]))
+        return np.concatenate(rows)
+
+    def save(self, folder: str | Path, *, self_contained: bool = False) -> Path:
+        """Write the model folder; see `headstart.model_folder`."""
+        from headstart.model_folder import save
+
+        return save(self, Path(folder), self_contained=self_contained)
+
+    def _samples(self, inputs: Any) -> list[Sample]:
+        return read_inputs(inputs, self.modality.suffixes)
+
+    def _prepare(self, sample: Sample) -> tuple[Sample, Arrays | UnreadableInput]:
+        try:
+            raw = self.modality.read(sample.input)
+            return sample, self.modality.prepare(raw, self.backbone.spec)
+        except UnreadableInput as error:
+            return sample, error
+
+    @staticmethod
+    def _must(outcome: tuple[Sample, Arrays | UnreadableInput]) -> Arrays:
+        if isinstance(outcome[1], UnreadableInput):
+            raise outcome[1]
+        return outcome[1]
+
+    def _vectors(self, prepared: Sequence[Arrays]) -> np.ndarray:
+        state = self.modality.collate(prepared, self.backbone.spec)
+        wanted = {boundary for boundary, _ in self.head.readings}
+        return self.join(forward_readings(self.backbone, state, self.precision, wanted))
+
+    def _say(self, batch: Sequence[tuple[str, Arrays]]) -> Iterator[Prediction]:
+        probabilities, known = self.judge(self._vectors([prepared for _, prepared in batch]))
+        said = self.task.decode(probabilities, self.labels)
+        for (name, _), row, (label, probability), seen in zip(
+            batch, probabilities, said, known, strict=True
+        ):
+            yield Prediction(
+                name,
+                label,
+                probability,
+                dict(zip(self.labels, map(float, row), strict=True)),
+                bool(seen),
+            )

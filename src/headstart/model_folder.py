@@ -1,0 +1,294 @@
+"""Save and load a model folder: safetensors and JSON, a format number, and a self-test.
+
+    model.json            what the model is made of, with the hash of every other file
+    head.safetensors      the head, and what it takes to tell an unknown input
+    backbone.safetensors  only when the weights are not those the backbone's name stands for,
+                          or with `self_contained`
+    evaluation.json       the evidence
+    report.html           the same for people
+
+Nothing in the folder is executed, and no path in it is followed: files are found by the names above
+alone. `load` verifies the hashes, then runs golden samples (generated from a seed, so no user data
+travels) and compares with what they gave when the model was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__
+from headstart.backbones.base import Backbone
+from headstart.backbones.source import build_backbone, open_backbone
+from headstart.errors import ModelFolderError, StorageError
+from headstart.features import forward_readings
+from headstart.heads import Head
+from headstart.modalities.base import Modality
+from headstart.model import Model
+from headstart.novelty import Novelty
+from headstart.precision import at_precision
+from headstart.registry import MODALITIES, TASKS
+
+FORMAT = 1
+GOLDEN_SEED = 20260101
+GOLDEN_COUNT = 2
+GOLDEN_TOLERANCE = 0.01
+MANIFEST, HEAD, WEIGHTS = "model.json", "head.safetensors", "backbone.safetensors"
+EVALUATION, REPORT = "evaluation.json", "report.html"
+
+
+def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
+    """Write a model folder; files go in under temporary names and the manifest goes last."""
+    from headstart.report import render
+
+    prepare_folder(folder)
+    contained = self_contained or model.trained or model.backbone.recipe["source"] == "folder"
+    try:
+        _write_tensors(folder / HEAD, _head_tensors(model))
+        if contained:
+            _write_tensors(folder / WEIGHTS, _weights(model.backbone))
+        else:
+            (folder / WEIGHTS).unlink(missing_ok=True)
+        _write(folder / EVALUATION, json.dumps(model.evaluation, indent=1).encode())
+        _write(folder / REPORT, render(model.evaluation, model.pictures).encode())
+        manifest = _manifest(model, contained)
+        manifest["files"] = {
+            name: _hash(folder / name) for name in ([HEAD, WEIGHTS] if contained else [HEAD])
+        }
+        manifest["seal"] = _seal(manifest)
+        _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return folder
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make sure a model can be written to a folder; asked before any long work."""
+    if folder.exists() and not folder.is_dir():
+        raise ModelFolderError(f"{folder} is a file, not a folder.", "Give --out another name.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+        raise ModelFolderError(
+            f"{folder} is not empty and holds no headstart model.",
+            "Give --out a new folder, so that nothing of yours is overwritten.",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}.tmp"
+        probe.write_bytes(b"headstart")
+        probe.unlink()
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def load(folder: str | Path, *, offline: bool = False) -> Model:
+    """Return the model in a folder, after it has shown that it still works as it did."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name, expected in manifest["files"].items():
+        if name not in (HEAD, WEIGHTS):
+            raise _damaged(folder, f"{MANIFEST} names a file that no model has: {name!r}")
+        if not (folder / name).is_file():
+            raise _damaged(folder, f"{name} is missing")
+        if _hash(folder / name) != expected:
+            raise _damaged(folder, f"{name} is not as it was written")
+    tensors = _read_tensors(folder / HEAD)
+    backbone = _open(folder, manifest["backbone"], offline)
+    readings = tuple((int(boundary), str(name)) for boundary, name in manifest["head"]["readings"])
+    head = Head(
+        readings=readings,
+        temperature=float(manifest["head"]["temperature"]),
+        **{
+            name.removeprefix("head."): array
+            for name, array in tensors.items()
+            if name.startswith("head.")
+        },
+    )
+    kept = {n.removeprefix("novelty."): a for n, a in tensors.items() if n.startswith("novelty.")}
+    model = Model(
+        MODALITIES.get(manifest["modality"])(),
+        backbone,
+        TASKS.get(manifest["task"])(),
+        head,
+        tuple(manifest["labels"]),
+        manifest["strategy"],
+        manifest["precision"],
+        trained=bool(manifest["backbone"]["trained"]),
+        novelty=Novelty.from_arrays(kept) if kept else None,
+        evaluation=read_evaluation(folder),
+    )
+    _verify(model, np.asarray(manifest["golden"]["logits"], np.float64), folder)
+    return model
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a folder's `model.json` after checking its format and that it was not edited."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelFolderError(
+            f"{folder} is not a model folder: it has no {MANIFEST}.",
+            "Make one with `headstart fit DATA --out FOLDER`.",
+        )
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, f"{MANIFEST} cannot be read ({error})") from error
+    if version != FORMAT:
+        raise ModelFolderError(
+            f"{folder} has format {version}, this headstart ({__version__}) reads {FORMAT}.",
+            f"Install the headstart that wrote it ({manifest.get('headstart', 'unknown')}), or "
+            "fit again.",
+        )
+    if manifest.pop("seal", None) != _seal(manifest):
+        raise _damaged(folder, f"{MANIFEST} is not as it was written")
+    return manifest
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Return a folder's `evaluation.json`."""
+    try:
+        found: dict[str, Any] = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"{EVALUATION} cannot be read ({error})") from error
+    return found
+
+
+def _manifest(model: Model, contained: bool) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "headstart": __version__,
+        "task": model.task.name,
+        "modality": model.modality.name,
+        "labels": list(model.labels),
+        "strategy": model.strategy,
+        "precision": model.precision,
+        "backbone": {
+            "name": model.backbone.name,
+            "fingerprint": model.backbone.fingerprint(),
+            "recipe": dict(model.backbone.recipe),
+            "contained": contained,
+            "trained": model.trained,
+        },
+        "head": {
+            "readings": [list(reading) for reading in model.head.readings],
+            "temperature": model.head.temperature,
+        },
+        "golden": {"seed": GOLDEN_SEED, "logits": _golden_logits(model).tolist()},
+    }
+
+
+def _golden_logits(model: Model) -> np.ndarray:
+    # In float32, so that a machine without bfloat16 gives the same.
+    spec, modality = model.backbone.spec, model.modality
+    raws = modality.golden(spec, seed=GOLDEN_SEED, count=GOLDEN_COUNT)
+    state = modality.collate([modality.prepare(raw, spec) for raw in raws], spec)
+    wanted = {boundary for boundary, _ in model.head.readings}
+    found = forward_readings(model.backbone, state, "float32", wanted)
+    return model.head.logits(model.join(found))
+
+
+def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
+    logits = _golden_logits(model)
+    scale = max(1.0, float(np.abs(expected).max()))
+    if logits.shape != expected.shape or not np.allclose(
+        logits, expected, rtol=0, atol=GOLDEN_TOLERANCE * scale
+    ):
+        raise ModelFolderError(
+            f"The model in {folder} no longer gives what it gave when it was made.",
+            "The libraries under it may have changed: install the versions of constraints.txt, "
+            "or fit again.",
+        )
+
+
+def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
+    if about["contained"]:
+        import torch
+
+        backbone = build_backbone(about["recipe"])
+        weights = _read_tensors(folder / WEIGHTS)
+        backbone.module.load_state_dict(
+            {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
+        )
+        backbone.changed()
+    else:
+        backbone = open_backbone(str(about["name"]), offline=offline)
+    if backbone.fingerprint() != about["fingerprint"]:
+        raise ModelFolderError(
+            f"The backbone {about['name']} has other weights here than the model in {folder} "
+            "was made with.",
+            "Get the same weights, or fit again; `--self-contained` keeps weights with the model.",
+        )
+    return backbone
+
+
+def _head_tensors(model: Model) -> dict[str, np.ndarray]:
+    head = model.head
+    tensors = {
+        "head.center": head.center,
+        "head.scale": head.scale,
+        "head.weight": head.weight,
+        "head.bias": head.bias,
+    }
+    if model.novelty is not None:
+        arrays = model.novelty.to_arrays()
+        tensors |= {f"novelty.{name}": array for name, array in arrays.items()}
+    return tensors
+
+
+def _weights(backbone: Backbone) -> dict[str, np.ndarray]:
+    # Tied weights appear once under each name; safetensors wants copies, not shared memory.
+    return {n: t.detach().cpu().numpy().copy() for n, t in backbone.module.state_dict().items()}
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    from safetensors.numpy import save as to_bytes
+
+    _write(path, to_bytes({n: np.ascontiguousarray(a) for n, a in tensors.items()}))
+
+
+def _read_tensors(path: Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    found: dict[str, np.ndarray] = load_file(path)
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(folder: Path, what: str) -> ModelFolderError:
+    return ModelFolderError(
+        f"The model in {folder} is damaged: {what}.",
+        "Copy the whole folder again from where it was made, or fit again.",
+    )
+
+
+def _cannot_write(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"A model cannot be written to {folder} ({error.strerror or error}).",
+        "Give --out a folder that you may write to, on a disk with free space.",
+    )

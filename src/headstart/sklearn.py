@@ -1,0 +1,144 @@
+"""headstart as a scikit-learn classifier, and as a transformer that gives features.
+
+Both take paths, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and grid
+searches like any other estimator. Features come from the store: a search over heads costs one pass.
+
+>>> from headstart.sklearn import HeadstartFeatures                     # doctest: +SKIP
+>>> pipe = make_pipeline(HeadstartFeatures(), LogisticRegression())     # doctest: +SKIP
+>>> cross_val_score(pipe, paths, labels)                                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from headstart import features
+from headstart.backbones.source import open_backbone
+from headstart.dataset import from_pairs
+from headstart.errors import DataError
+from headstart.learn import FINAL, Job, learn
+from headstart.modalities.base import Modality
+from headstart.registry import MODALITIES
+from headstart.schema import Sample
+
+
+def _modality() -> Modality:
+    modality: Modality = MODALITIES.get("image")()
+    return modality
+
+
+def _inputs(X: Any) -> list[Any]:
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise ValueError(
+            f"Expected a sequence of paths, pictures or arrays, got {type(X).__name__}."
+        )
+    if len(X) == 0:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    return list(X)
+
+
+def _identified(samples: Sequence[Sample], modality: Modality) -> tuple[Sample, ...]:
+    known, unreadable = features.identify(samples, modality)
+    if unreadable:
+        raise DataError(
+            f"{len(unreadable)} inputs cannot be read; the first is {unreadable[0].name}: "
+            f"{unreadable[0].why}",
+            "Leave them out of X and y.",
+        )
+    return tuple(known)
+
+
+class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that stands on a pretrained backbone.
+
+    `fit(X, y, groups=None)` learns from paths, pictures or arrays; `groups` keeps what belongs
+    together (a patient, a scene) on one side of every inner split.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "bundled/image",
+        strategy: str = "probe",
+        seed: int = 0,
+        time: float | None = None,
+        offline: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.strategy = strategy
+        self.seed = seed
+        self.time = time
+        self.offline = offline
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> HeadstartClassifier:
+        """Learn from inputs and their labels."""
+        inputs, modality = _inputs(X), _modality()
+        if len(inputs) != len(y):
+            raise ValueError(f"X has {len(inputs)} samples, y has {len(y)}.")
+        self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class only ({self.classes_[0]!r}); it takes two.")
+        samples = from_pairs(inputs, [str(number) for number in numbers], groups)
+        job = Job(
+            samples=_identified(samples, modality),
+            labels=tuple(str(number) for number in range(len(self.classes_))),
+            backbone=self.backbone,
+            strategy=self.strategy,
+            seed=self.seed,
+            seconds=self.time,
+            offline=self.offline,
+        )
+        self.model_ = learn(job)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return calibrated probabilities, a column a class in the order of `classes_`."""
+        check_is_fitted(self)
+        return self.model_.judge(self.model_.features(_inputs(X)))[0]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each input."""
+        chosen: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return chosen
+
+
+class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A transformer from inputs to a pretrained backbone's features, one row an input.
+
+    `boundary` says after which stage to read (the last when None): 1 reads edges and textures,
+    higher ones parts and things. Nothing is fitted; features are read from the store.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "bundled/image",
+        boundary: int | None = None,
+        offline: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.boundary = boundary
+        self.offline = offline
+
+    def fit(self, X: Any, y: Any = None) -> HeadstartFeatures:
+        """Open the backbone; there is nothing to learn."""
+        _inputs(X)
+        self.backbone_ = open_backbone(self.backbone, offline=self.offline)
+        read = features.boundaries_read(self.backbone_.depth)
+        self.boundary_ = self.backbone_.depth if self.boundary is None else self.boundary
+        if self.boundary_ not in read:
+            raise ValueError(f"boundary must be one of {read}, got {self.boundary_}.")
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the features of each input."""
+        check_is_fitted(self)
+        inputs, modality = _inputs(X), _modality()
+        samples = _identified(from_pairs(inputs, [None] * len(inputs)), modality)
+        found = features.survey(samples, modality, self.backbone_)
+        readings = features.readings(found.shelf, found.samples)
+        here = {name: rows for (at, name), rows in readings.items() if at == self.boundary_}
+        return here[next(name for name in (*FINAL, *here) if name in here)]
