@@ -2,8 +2,8 @@
 
 A stage maps a small dict of tensors to a small dict of tensors. A freeze boundary is an integer
 `k`: stages before `k` are frozen, stages from `k` on are trained; `k == len(stages)` is the output
-of the last stage, before any head. Parameters keep the library's names, and each is owned by exactly
-one stage: the first that uses it.
+of the last stage, before any head. Parameters keep the library's names, and each is owned by
+exactly one stage: the first that uses it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from headstart.schema import Card, InputSpec
 State = dict[str, torch.Tensor]
 
 GRID_WIDTH_LIMIT = 512
-"""A 2x2 grid of a map is read only up to this many channels: four times as wide, it would crowd the
-store and the head search, while wide maps already say where things are by having a channel for it."""
+"""A 2x2 grid of a map is read only up to this many channels.
+
+Four times as wide, it would crowd the store and the head search, while wide maps already say where
+things are by having a channel for it.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class Backbone:
 
     `recipe` is JSON from which the source named in it rebuilds the same architecture with fresh
     weights and no network (see `BackboneSource.build`). `read` turns the state at a boundary into
-    named vectors per example ("mean", "grid", "token", ...), which heads stand on.
+    named vectors per example ("mean", "grid", "token", ...), which heads stand on. `unowned` names
+    the parameters of the classifier that the checkpoint came with: no stage runs it, so none owns
+    it and nothing trains it; it stays in the module to measure what is forgotten.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Backbone:
     recipe: Mapping[str, Any]
     read: Callable[[State, int], dict[str, torch.Tensor]]
     opaque: bool = False
+    unowned: tuple[str, ...] = ()
     _fingerprint: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +108,7 @@ def read_map(maps: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def read_tokens(tokens: torch.Tensor, prefix: int) -> dict[str, torch.Tensor]:
-    """Read a token sequence [B, N, C] whose first `prefix` tokens are special (class, registers)."""
+    """Read tokens [B, N, C], the first `prefix` of which are special (class, registers)."""
     vectors = {"mean": tokens[:, prefix:].mean(1)}
     if prefix:
         vectors["token"] = tokens[:, 0]

@@ -1,11 +1,15 @@
-"""Where backbones come from: one source a file, each behind the same three questions."""
+"""Where backbones come from: one source a file, each behind the same four questions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from headstart.backbones.base import Backbone
+from headstart.backbones.outline import named_tensors
 from headstart.registry import BACKBONES
 from headstart.schema import Card
 
@@ -23,15 +27,20 @@ class BackboneSource(Protocol):
         """Return cards of what can be named outright (not all of a hub)."""
 
     def card(self, name: str, *, offline: bool) -> Card:
-        """Return the card of one backbone without loading its weights."""
+        """Return the card of one backbone without loading its weights, where that can be."""
+
+
+def get_source(name: str) -> BackboneSource:
+    """Return the source registered as `name`; a class is made an object of."""
+    provider = BACKBONES.get(name)
+    source: BackboneSource = provider() if isinstance(provider, type) else provider
+    return source
 
 
 def split_name(reference: str) -> tuple[str, str]:
-    """Split `timm/resnet18.a1_in1k` into source and name; an existing folder is the folder source."""
-    from pathlib import Path
-
+    """Split `timm/resnet18.a1_in1k` into source and name; an existing folder is source `folder`."""
     source, slash, name = reference.partition("/")
-    if slash and source in BACKBONES.names():
+    if slash and name and source in BACKBONES.names():
         return source, name
     if Path(reference).expanduser().is_dir():
         return "folder", reference
@@ -42,11 +51,44 @@ def split_name(reference: str) -> tuple[str, str]:
 def open_backbone(reference: str, *, offline: bool = False) -> Backbone:
     """Return the pretrained backbone that a reference names, from whichever source it is of."""
     source, name = split_name(reference)
-    backbone: Backbone = BACKBONES.get(source).open(name, offline=offline)
-    return backbone
+    return get_source(source).open(name, offline=offline)
 
 
 def build_backbone(recipe: Mapping[str, Any]) -> Backbone:
     """Rebuild a backbone's architecture with fresh weights from its recipe."""
-    backbone: Backbone = BACKBONES.get(str(recipe["source"])).build(recipe)
-    return backbone
+    return get_source(str(recipe["source"])).build(recipe)
+
+
+def fresh_weights(backbone: Backbone, from_stage: int, seed: int) -> None:
+    """Give the stages from `from_stage` on new weights, in place, as their library draws them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        drawn = dict(named_tensors(build_backbone(backbone.recipe).module))
+    current = dict(named_tensors(backbone.module))
+    with torch.no_grad():
+        for stage in backbone.stages[from_stage:]:
+            for name in stage.owns:
+                current[name].copy_(drawn[name])
+    backbone.changed()
+
+
+def list_backbones() -> list[Card]:
+    """Return the cards of every backbone that can be picked from a list, bundled ones first."""
+    names = sorted(BACKBONES.names(), key=lambda name: (name != "bundled", name != "timm", name))
+    return [card for name in names for card in get_source(name).cards()]
+
+
+def describe(reference: str, *, offline: bool = False) -> Card:
+    """Return the card of the backbone that a reference names."""
+    source, name = split_name(reference)
+    return get_source(source).card(name, offline=offline)
+
+
+def stronger_on_this_machine() -> list[Card]:
+    """Return good pretrained backbones whose weights are already here, strongest first.
+
+    For the one line that says so when a bundled backbone is used: nothing is downloaded unasked.
+    """
+    from headstart.backbones import known
+
+    return known.on_this_machine()

@@ -1,0 +1,223 @@
+"""Backbones of Hugging Face transformers: `hf/org/name`, by its own model classes.
+
+Code that a repository brings along is never run, and only safetensors weights are opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.backbones import hub, known
+from headstart.backbones.base import Backbone
+from headstart.backbones.outline import Outline, assemble
+from headstart.backbones.transformers_families import FAMILIES, Family, whole
+from headstart.backbones.transformers_spec import read_spec, spec_from_json
+from headstart.backbones.weights_file import is_whole, refuse_pickles
+from headstart.errors import BackboneError, closest
+from headstart.schema import Card, ImageSpec
+
+WISHES = ("preprocessor_config.json", "processor_config.json")
+
+NOT_STATED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures")
+"""What a configuration holds besides the architecture; a recipe does without."""
+
+IMPURE = {"vit_mae": "it hides patches at random"}
+"""Model types whose output is not a function of the picture."""
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise BackboneError(
+            "transformers is not installed, and this backbone is one of its.",
+            "Install it with `pip install headstart[transformers]`.",
+        ) from None
+    return transformers
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers from drawing bars and listing the classifier it left out."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _read_config(folder: Path, reference: str) -> Any:
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BackboneError(
+            f"The config.json of '{reference}' is missing or not JSON.",
+            "Give a folder or a repository that was saved by transformers or timm.",
+        ) from None
+    kind = values.get("model_type")
+    if "architecture" in values and kind in (None, "timm_wrapper"):
+        raise BackboneError(
+            f"'{reference}' was saved by timm, not by transformers.",
+            f"Name it timm/hf_hub:{reference.removeprefix('hf/')}.",
+        )
+    known_types = _transformers().CONFIG_MAPPING
+    if kind not in known_types:
+        where = " and its repository's own code is never run" if "auto_map" in values else ""
+        raise BackboneError(
+            f"'{reference}' is of type '{kind}', which this transformers does not know{where}."
+            f"{closest(str(kind), list(known_types.keys()))}",
+            "Update transformers, or choose another model.",
+        )
+    if kind in IMPURE:
+        raise BackboneError(
+            f"'{reference}' cannot be a backbone as it is: {IMPURE[kind]}.",
+            "Choose the same weights from timm, or another model.",
+        )
+    return _transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def _family(config: Any) -> Family:
+    return FAMILIES.get(config.model_type, Family(whole))
+
+
+def _outline_of(net: Any, config: Any, reference: str) -> Outline:
+    if getattr(net, "main_input_name", "") != "pixel_values":
+        raise BackboneError(
+            f"'{reference}' does not take pictures (it takes '{net.main_input_name}').",
+            "Choose a vision model.",
+        )
+    return _family(config).describe(net)
+
+
+def _assembled(net: Any, spec: ImageSpec, recipe: dict[str, Any], card: Card) -> Backbone:
+    outline = _outline_of(net, net.config, card.name)
+    stages, unowned = assemble(outline, net)
+    return Backbone(
+        name=card.name,
+        module=net,
+        stages=stages,
+        spec=spec,
+        card=card,
+        recipe=recipe,
+        read=outline.read,
+        opaque=outline.opaque,
+        unowned=unowned,
+    )
+
+
+def _card(name: str, net: Any, origin: str, about: str, *, local: bool) -> Card:
+    outline = _outline_of(net, net.config, name)
+    parameters = sum(each.numel() for each in net.parameters())
+    listed = {card.name: card for card in known.HF}.get(name)
+    opaque = known.OPAQUE if outline.opaque else ""
+    return Card(
+        name=name,
+        source="hf",
+        family=outline.family,
+        licence=listed.licence if listed else "not stated",
+        origin=origin,
+        parameters=parameters,
+        bytes=parameters * 4,
+        local=local,
+        about=" ".join(part for part in (opaque, about) if part),
+    )
+
+
+def open_folder(folder: Path, name: str, origin: str) -> Backbone:
+    """Return the backbone in a folder that transformers saved."""
+    transformers = _transformers()
+    if not is_whole(folder):
+        raise refuse_pickles(name, [file.name for file in folder.glob("*.bin")])
+    config = _read_config(folder, name)
+    family = _family(config)
+    with _quietly():
+        net, report = getattr(transformers, family.loader).from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    missing = sorted(report["missing_keys"])
+    if any(key.startswith("pooler.") for key in missing):
+        net.pooler = None  # the checkpoint has none, and random numbers are no reading
+        missing = [key for key in missing if not key.startswith("pooler.")]
+    if missing or report.get("mismatched_keys"):
+        raise BackboneError(
+            f"The weights of '{name}' do not fill its architecture ({len(missing)} are missing, "
+            f"'{(missing or ['none'])[0]}' among them).",
+            "The checkpoint is incomplete or of another task; choose another model.",
+        )
+    channels = int(getattr(net.config, "num_channels", 3))
+    spec, remark = read_spec(folder, name, channels)
+    values = net.config.to_dict()
+    recipe = {
+        "source": "hf",
+        "name": name,
+        "loader": family.loader,
+        "config": {key: value for key, value in values.items() if key not in NOT_STATED},
+        "pooler": getattr(net, "pooler", None) is not None,
+        "spec": spec.to_json(),
+    }
+    recipe = json.loads(json.dumps(recipe, default=str))
+    return _assembled(net, spec, recipe, _card(name, net, origin, remark, local=True))
+
+
+class Transformers:
+    """The source of backbones that transformers knows."""
+
+    def open(self, name: str, *, offline: bool) -> Backbone:
+        """Return the pretrained backbone of a repository, from the hub's cache or the hub."""
+        _transformers()
+        reference = f"hf/{name}"
+        folder = hub.fetch(
+            name,
+            reference,
+            offline=offline,
+            needs=("config.json",),
+            wishes=WISHES,
+            near=self._names,
+        )
+        return open_folder(folder, reference, origin=f"hub: {name}")
+
+    def build(self, recipe: Mapping[str, Any]) -> Backbone:
+        """Rebuild an architecture with fresh weights from a recipe."""
+        transformers = _transformers()
+        values = dict(recipe["config"])
+        config = transformers.AutoConfig.for_model(**values)
+        loader = getattr(transformers, str(recipe["loader"]))
+        with _quietly():
+            build = loader.from_config if hasattr(loader, "from_config") else loader._from_config
+            net = build(config)
+        if not recipe["pooler"]:
+            net.pooler = None
+        spec = spec_from_json(recipe["spec"])
+        card = _card(str(recipe["name"]), net, "fresh weights", "", local=True)
+        return _assembled(net, spec, dict(recipe), card)
+
+    def cards(self) -> list[Card]:
+        """Return cards of models that are good to stand on; any other can be named as well."""
+        return [known.with_presence(card) for card in known.HF]
+
+    def card(self, name: str, *, offline: bool) -> Card:
+        """Return the card of one repository: from the list, else from its files."""
+        for card in self.cards():
+            if card.name == f"hf/{name}" and not card.local:
+                return card
+        return self.open(name, offline=offline).card
+
+    def _names(self) -> list[str]:
+        return [card.name for card in known.HF] + [f"hf/{repo}" for repo in hub.cached_repos()]
