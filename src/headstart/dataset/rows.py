@@ -1,0 +1,218 @@
+"""A table's rows as samples: which columns, which files, which labels, and what is set aside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.dataset.columns import find_input_column, find_label_column
+from headstart.dataset.labels import read_labels, write_label
+from headstart.dataset.table import Table, is_missing
+from headstart.dataset.trainable import Dataset, quote_some
+from headstart.dataset.walk import printable
+from headstart.errors import DataError
+from headstart.schema import Sample, Unreadable
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is read from a table; None is guessed. An empty separator keeps labels whole."""
+
+    input: str | None = None
+    label: str | Sequence[str] | None = None
+    group: str | None = None
+    separator: str | None = None
+
+
+def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tuple[Dataset, Columns]:
+    """Return the samples of a table, and the columns as they were decided (for its test table)."""
+    names = _split_names(table, columns.label)
+    for name in (columns.input, columns.group, *names):
+        if name is not None:
+            table.column(name)
+    taken = {name for name in (columns.group, *names) if name}
+    notes = list(table.notes)
+    input_column = columns.input or find_input_column(table, suffixes, taken)
+    if not names:
+        names = [find_label_column(table, {*taken, input_column})]
+    _refuse_shared(input_column, names, columns.group)
+    guessed = [
+        f"{what} from column '{name}'"
+        for what, name, given in (
+            ("inputs", input_column, columns.input),
+            ("labels", names[0], columns.label),
+        )
+        if not given
+    ]
+    if guessed:
+        notes.append(f"Guessed: {' and '.join(guessed)} of {table.name}.")
+    labels = read_labels(table, names, columns.separator)
+    notes += labels.notes
+    groups = _read_groups(table, columns.group, notes)
+    gathered = _Rows(table)
+    for row, (cell, target, group) in enumerate(
+        zip(table.column(input_column), labels.targets, groups, strict=True)
+    ):
+        gathered.take(row, cell, target, group)
+    if not gathered.samples:
+        raise gathered.refuse(suffixes)
+    dataset = Dataset(
+        tuple(gathered.samples),
+        set_aside=(*table.set_aside, *gathered.set_aside),
+        notes=(*notes, *gathered.notes()),
+        multi=labels.multi,
+        kind="table",
+    )
+    return dataset, Columns(input_column, names, columns.group, labels.separator)
+
+
+def _split_names(table: Table, label: str | Sequence[str] | None) -> list[str]:
+    if label is None:
+        return []
+    if not isinstance(label, str):
+        return list(label)
+    parts = [part.strip() for part in label.split(",")]
+    return [label] if label in table.columns or len(parts) == 1 else parts
+
+
+def _refuse_shared(input_column: str, names: Sequence[str], group: str | None) -> None:
+    if input_column in names or group in (input_column, *names):
+        raise DataError(
+            f"One column is named for two things (inputs '{input_column}', labels "
+            f"{quote_some(names)}{f', groups {group!r}' if group else ''}).",
+            "Name a different column for each.",
+        )
+
+
+def _read_groups(table: Table, column: str | None, notes: list[str]) -> list[str | None]:
+    if column is None:
+        return [None] * len(table.read(table.columns[0]))
+    cells = table.column(column)
+    groups = [None if is_missing(cell) else write_label(cell) for cell in cells]
+    alone = groups.count(None)
+    if alone:
+        notes.append(f"{alone:,} rows have no '{column}' and count as groups of their own.")
+    return groups
+
+
+class _Rows:
+    """Samples as they are gathered, with what is set aside counted by reason."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.samples: list[Sample] = []
+        self.set_aside: list[Unreadable] = []
+        self.missing: list[str] = []
+        self.unlabelled = 0
+        self.repeated = 0
+        self.labels_of: dict[str, Any] = {}
+        self.contradicted: set[str] = set()
+        self.seen: set[tuple[str, Any]] = set()
+
+    def take(self, row: int, cell: Any, target: Any, group: str | None) -> None:
+        """Turn one row into a sample, or set it aside."""
+        where = self.table.row_name(row)
+        named = isinstance(cell, (str, os.PathLike)) and not is_missing(cell)
+        name = printable(os.fspath(cell).strip()) if named else where
+        if is_missing(cell):
+            self.set_aside.append(Unreadable(where, "names no input"))
+        elif target is None:
+            self.unlabelled += 1
+            self.set_aside.append(Unreadable(name, f"has no label ({where})"))
+        elif not named:
+            self.samples.append(Sample(_unwrap(cell), target, name, group=group))
+        else:
+            self._take_file(name, os.fspath(cell).strip(), where, target, group)
+
+    def _take_file(self, name: str, text: str, where: str, target: Any, group: str | None) -> None:
+        path, reason = find_file(self.table.folder, text)
+        if reason:
+            self.missing.append(text)
+            self.set_aside.append(Unreadable(name, f"{reason} ({where})"))
+            return
+        place = str(path)
+        if (place, target) in self.seen:
+            self.repeated += 1
+            return
+        self.seen.add((place, target))
+        if self.labels_of.setdefault(place, target) != target:
+            self.contradicted.add(name)
+        self.samples.append(Sample(path, target, name, group=group))
+
+    def notes(self) -> list[str]:
+        """Say what was set aside or joined, and how often."""
+        told = []
+        if self.unlabelled:
+            told.append(f"Set aside {self.unlabelled:,} rows without a label.")
+        if self.missing:
+            told.append(
+                f"Set aside {len(self.missing):,} rows whose file is not there "
+                f"({quote_some(self.missing)})."
+            )
+        if self.repeated:
+            told.append(f"Left out {self.repeated:,} rows that say the same as an earlier one.")
+        if self.contradicted:
+            told.append(
+                f"{len(self.contradicted):,} files are listed under more than one label "
+                f"({quote_some(sorted(self.contradicted))})."
+            )
+        return told
+
+    def refuse(self, suffixes: Collection[str]) -> DataError:
+        """Return the error for a table of which no row could be used."""
+        if not self.missing:
+            return DataError(
+                f"No row of {self.table.name} has a label.",
+                "Name another column for the label, or fill it in.",
+            )
+        first = self.missing[0]
+        return DataError(
+            f"None of the {len(self.missing):,} files that {self.table.name} lists is there; the "
+            f"first is looked for at '{self.table.folder / first}'.",
+            _find_instead(self.table.folder, first, suffixes)
+            or "Paths are relative to the table's own folder: move it, or mend the paths.",
+        )
+
+
+def find_file(folder: Path, text: str) -> tuple[Path, str]:
+    """Return where a table's path leads, relative to the table, and why it cannot be used if so."""
+    if "://" in text:
+        return Path(), "is an address, not a file: download it first"
+    if "\0" in text:
+        return Path(), "is not a path"
+    path = folder / text
+    if os.path.isfile(path):
+        return path, ""
+    if "\\" in text:
+        other = folder / text.replace("\\", "/")
+        if os.path.isfile(other):
+            return other, ""
+    return path, "is a folder, not a file" if os.path.isdir(path) else "is not there"
+
+
+def _find_instead(folder: Path, text: str, suffixes: Collection[str]) -> str:
+    """Look where such files usually lie instead: in a sub-folder, or under their full name."""
+    for suffix in sorted(suffixes):
+        if (folder / f"{text}{suffix}").is_file():
+            return f"'{text}{suffix}' is there: add the suffix to the column."
+    try:
+        inside = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return ""
+    for name in inside:
+        if (folder / name / text).is_file():
+            return f"'{name}/{text}' is there: write '{name}/' before the paths."
+        for suffix in sorted(suffixes):
+            if (folder / name / f"{text}{suffix}").is_file():
+                return f"'{name}/{text}{suffix}' is there: write the paths so."
+    return ""
+
+
+def _unwrap(cell: Any) -> Any:
+    """Return what a cell holds; tables of pictures keep their bytes beside a name."""
+    if isinstance(cell, dict) and cell.get("bytes") is not None:
+        return cell["bytes"]
+    return cell
