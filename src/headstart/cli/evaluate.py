@@ -1,0 +1,42 @@
+"""`headstart evaluate`: what a model is worth on labelled data that it has not seen."""
+
+from __future__ import annotations
+
+from headstart.cli import options
+from headstart.cli.bar import Bar
+from headstart.cli.terminal import write_json
+
+
+def evaluate(
+    model: options.ModelFolder,
+    data: options.Data,
+    image: options.Image = None,
+    label: options.Label = None,
+    group: options.Group = None,
+    separator: options.Separator = None,
+    strict: options.Strict = False,
+    offline: options.Offline = False,
+    as_json: options.Json = False,
+) -> None:
+    """Judge a model on more labelled data."""
+    with Bar() as progress:
+        from headstart.evaluate import evaluate as judge
+        from headstart.model_folder import load
+
+        evaluation = judge(
+            load(model, offline=offline),
+            data,
+            image=image,
+            label=options.columns(label),
+            group=group,
+            separator=separator,
+            strict=strict,
+            progress=progress,
+        )
+    if as_json:
+        write_json(evaluation)
+        return
+    from headstart.cli.summary import show_evaluation, show_set_aside
+
+    show_evaluation(evaluation)
+    show_set_aside(evaluation)

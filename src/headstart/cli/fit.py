@@ -1,0 +1,167 @@
+"""`headstart fit`: from a folder of examples to a model, its evidence and a report."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli import options
+from headstart.cli.bar import Bar
+from headstart.cli.quantities import parse_time
+from headstart.cli.terminal import one_line, paper, write_json
+
+
+def fit(
+    data: options.Data,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            rich_help_panel=options.OUTPUT,
+            help="Where the model goes; named after the data unless told (photos-model/).",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            rich_help_panel=options.MODEL,
+            help="What to stand on; see `headstart backbones`.",
+        ),
+    ] = "bundled/image",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            "--strategy",
+            metavar="NAME",
+            rich_help_panel=options.MODEL,
+            help="probe (a new head on the frozen backbone) or scratch (fresh weights).",
+        ),
+    ] = "probe",
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            rich_help_panel=options.DATA,
+            help="classify or multilabel; read off the labels unless told.",
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            "--test",
+            metavar="DATA",
+            rich_help_panel=options.DATA,
+            help="Your own test data; else a part is sealed away before anything is learnt.",
+        ),
+    ] = None,
+    image: options.Image = None,
+    label: options.Label = None,
+    group: options.Group = None,
+    separator: options.Separator = None,
+    strict: options.Strict = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            rich_help_panel=options.MODEL,
+            help="Same seed, same data, same machine: same model.",
+        ),
+    ] = 0,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            metavar="TIME",
+            rich_help_panel=options.MODEL,
+            help="About how long it may take: 90s, 10m, 1h30m.",
+        ),
+    ] = None,
+    offline: options.Offline = False,
+    self_contained: Annotated[
+        bool,
+        typer.Option(
+            "--self-contained",
+            rich_help_panel=options.OUTPUT,
+            help="Put the backbone's weights into the model folder too.",
+        ),
+    ] = False,
+    no_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--no-pictures",
+            rich_help_panel=options.OUTPUT,
+            help="Leave your pictures out of the report.",
+        ),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a model, test it honestly, write it with a report."""
+    seconds = None if time is None else parse_time(time)
+    folder = out or folder_for(data)
+    with Bar() as progress:
+        progress.say(f"The model goes to {folder}")
+        from headstart.fit import fit as fit_model
+
+        model = fit_model(
+            data,
+            out=folder,
+            backbone=backbone,
+            strategy=strategy,
+            task=task,
+            test=test,
+            image=image,
+            label=options.columns(label),
+            group=group,
+            separator=separator,
+            seed=seed,
+            time=seconds,
+            offline=offline,
+            strict=strict,
+            self_contained=self_contained,
+            pictures=not no_pictures,
+            progress=progress,
+        )
+    if as_json:
+        write_json(model.evaluation)
+        return
+    from headstart.cli.summary import (
+        show_choices,
+        show_evaluation,
+        show_findings,
+        show_set_aside,
+    )
+
+    show_evaluation(model.evaluation)
+    show_choices(model.evaluation)
+    show_set_aside(model.evaluation)
+    show_findings(model.evaluation.get("findings", ()))
+    _show_next(folder)
+
+
+def folder_for(data: str) -> str:
+    """Return the model folder that data gets unless told: `photos/` gives `photos-model`."""
+    path = Path(data).expanduser().resolve()
+    stem = path.stem if path.suffix and not path.is_dir() else path.name
+    return f"{stem or 'my'}-model"
+
+
+def _show_next(folder: str) -> None:
+    typed = one_line(shlex.quote(folder))
+    console = paper()
+    console.print(f"\nModel   {one_line(folder)}", soft_wrap=True)
+    console.print(f"Report  {one_line(Path(folder) / 'report.html')}", soft_wrap=True)
+    console.print("\nNext")
+    for command in (
+        f"headstart report {typed}",
+        f"headstart predict {typed} NEW_FILES",
+        f"headstart evaluate {typed} MORE_LABELLED_DATA",
+    ):
+        console.print(f"  {command}", soft_wrap=True)

@@ -1,0 +1,71 @@
+"""The options that several commands share, said once so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+DATA = "What is in the data"
+MODEL = "How the model is made"
+OUTPUT = "What comes out"
+
+Data = Annotated[
+    str,
+    Argument(
+        metavar="DATA",
+        help="A folder with one folder per class (or train/ val/ test/), or a CSV or Parquet file.",
+    ),
+]
+ModelFolder = Annotated[str, Argument(metavar="MODEL", help="A folder that `headstart fit` wrote.")]
+Image = Annotated[
+    str | None,
+    Option("--image", metavar="COLUMN", rich_help_panel=DATA, help="The column with the pictures."),
+]
+Label = Annotated[
+    str | None,
+    Option(
+        "--label",
+        metavar="COLUMN",
+        rich_help_panel=DATA,
+        help="The column with the label; several 0/1 columns are written a,b,c.",
+    ),
+]
+Group = Annotated[
+    str | None,
+    Option(
+        "--group",
+        metavar="COLUMN",
+        rich_help_panel=DATA,
+        help="The column that names what belongs together (a patient, say): never split.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    Option(
+        "--separator",
+        metavar="TEXT",
+        rich_help_panel=DATA,
+        help="What stands between several labels of one example, such as ';'.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    Option(
+        "--strict",
+        rich_help_panel=DATA,
+        help="Stop at the first unreadable file instead of setting it aside.",
+    ),
+]
+Offline = Annotated[bool, Option("--offline", help="Use only what is on this machine.")]
+Json = Annotated[
+    bool,
+    Option("--json", rich_help_panel=OUTPUT, help="Write one JSON document to stdout."),
+]
+
+
+def columns(written: str | None) -> str | list[str] | None:
+    """Return the column or columns that `--label` names: `a,b,c` means three 0/1 columns."""
+    if written is None or "," not in written:
+        return written
+    return [name.strip() for name in written.split(",") if name.strip()]

@@ -1,0 +1,109 @@
+"""`headstart predict`: what a model says of new inputs, as lines that stream."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headstart.cli import options
+from headstart.cli.terminal import margin, one_line, write_json
+from headstart.errors import UnknownName, closest
+
+if TYPE_CHECKING:
+    from headstart.schema import Prediction, Unreadable
+
+FORMATS = ("text", "json", "csv")
+WIDEST_LABEL = 32
+
+
+def predict(
+    model: options.ModelFolder,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUTS...", help="Files or folders; - reads paths from stdin."),
+    ],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            rich_help_panel=options.OUTPUT,
+            help="text, json (one object a line) or csv.",
+        ),
+    ] = "text",
+    strict: options.Strict = False,
+    offline: options.Offline = False,
+) -> None:
+    """Say what new inputs are, and how probable that is."""
+    if format_ not in FORMATS:
+        raise UnknownName(
+            f"There is no format '{format_}'.{closest(format_, FORMATS)}",
+            f"Use one of: {', '.join(FORMATS)}.",
+        )
+    from headstart.model_folder import load
+
+    loaded = load(model, offline=offline)
+    set_aside: list[Unreadable] = []
+    predictions = loaded.stream(_paths(inputs), None if strict else set_aside)
+    write = {"text": _write_text, "json": _write_lines, "csv": _write_csv}[format_]
+    write(predictions, loaded.labels)
+    for unreadable in set_aside:
+        margin().print(
+            f"Not read: {one_line(unreadable.name)} ({one_line(unreadable.why)})", soft_wrap=True
+        )
+
+
+def _paths(inputs: Sequence[str]) -> list[str]:
+    """Return the paths to read, those from stdin (one a line) in place of `-`."""
+    paths: list[str] = []
+    for path in inputs:
+        if path == "-":
+            paths += [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+        else:
+            paths.append(path)
+    return paths
+
+
+def _said(prediction: Prediction) -> str:
+    if isinstance(prediction.label, str):
+        return prediction.label
+    return ", ".join(prediction.label)
+
+
+def _write_text(predictions: Iterable[Prediction], labels: Sequence[str]) -> None:
+    """Write aligned lines, the path last so that long ones push nothing out of line."""
+    width = min(max(map(len, map(one_line, labels)), default=0), WIDEST_LABEL)
+    for prediction in predictions:
+        said = one_line(_said(prediction)) or "(none)"
+        note = "" if prediction.known else "  (unlike anything seen: do not trust this)"
+        sys.stdout.write(
+            f"{said:<{width}}  {prediction.probability:6.1%}  {one_line(prediction.input)}{note}\n"
+        )
+        sys.stdout.flush()
+
+
+def _write_lines(predictions: Iterable[Prediction], labels: Sequence[str]) -> None:
+    for prediction in predictions:
+        write_json(prediction, indent=None)
+
+
+def _write_csv(predictions: Iterable[Prediction], labels: Sequence[str]) -> None:
+    """Write the answer and a column of probability a label; several labels stand with `;`."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["input", "label", "probability", "known", *labels])
+    for prediction in predictions:
+        label = prediction.label
+        table.writerow(
+            [
+                prediction.input,
+                label if isinstance(label, str) else ";".join(label),
+                f"{prediction.probability:.6f}",
+                "true" if prediction.known else "false",
+                *(f"{prediction.probabilities[name]:.6f}" for name in labels),
+            ]
+        )
+        sys.stdout.flush()

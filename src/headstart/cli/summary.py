@@ -1,0 +1,86 @@
+"""An evaluation on a terminal: the verdict, the figures, what to mind, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headstart.cli.terminal import one_line, paper
+from headstart.report.verdict import caveats, verdict
+from headstart.report.words import decimals, figures, mapping, sequence, title, whole
+
+FEW_FIGURES = 8
+FEW_FINDINGS = 3
+WEIGHTS = {"problem": 0, "warning": 1}
+"""Which findings are worth a line after `fit`, the worst first; notes are left to the report."""
+
+
+def show_evaluation(evaluation: Mapping[str, Any]) -> None:
+    """Write the verdict, its caveats and the main figures with their intervals to stdout."""
+    from rich.table import Table
+
+    console = paper()
+    console.print(one_line(verdict(evaluation)), style="bold")
+    for caveat in caveats(evaluation):
+        console.print(one_line(caveat))
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval")
+    known = figures(evaluation.get("test"))
+    headline = evaluation.get("headline")
+    ordered = sorted(known, key=lambda key: key != headline)
+    for key in ordered[:FEW_FIGURES]:
+        each = known[key]
+        table.add_row(
+            title(key), decimals(each.value), f"{decimals(each.low)} to {decimals(each.high)}"
+        )
+    if known:
+        console.print()
+        console.print(table)
+
+
+def show_choices(evaluation: Mapping[str, Any]) -> None:
+    """Write what was chosen, and why, to stdout."""
+    kept = [mapping(each) for each in sequence(evaluation.get("choices"))]
+    lines = [
+        f"  {one_line(each.get('what'))}"
+        + (f": {one_line(why)}" if (why := each.get("why")) else "")
+        for each in kept
+        if each.get("kept")
+    ]
+    if lines:
+        console = paper()
+        console.print("\nChosen")
+        for line in lines:
+            console.print(line, soft_wrap=True)
+
+
+def show_findings(findings: Sequence[Any], *, most: int = FEW_FINDINGS) -> None:
+    """Write the gravest findings about the data to stdout."""
+    grave = [mapping(each) for each in findings]
+    grave = [each for each in grave if each.get("severity") in WEIGHTS]
+    grave.sort(key=lambda each: WEIGHTS[each["severity"]])
+    if not grave:
+        return
+    console = paper()
+    console.print("\nMind")
+    for each in grave[:most]:
+        console.print(
+            f"  {one_line(each.get('message'))} {one_line(each.get('advice'))}", soft_wrap=True
+        )
+    if len(grave) > most:
+        console.print(f"  … and {len(grave) - most} more: see the report.")
+
+
+def show_set_aside(evaluation: Mapping[str, Any]) -> None:
+    """Write how many inputs could not be read, and the first of them, to stdout."""
+    aside = sequence(mapping(evaluation.get("data")).get("set_aside"))
+    if aside:
+        first = mapping(aside[0])
+        count = whole(len(aside))
+        paper().print(
+            f"\nSet aside: {count} that could not be read, such as "
+            f"{one_line(first.get('name'))} ({one_line(first.get('why'))})",
+            soft_wrap=True,
+        )
