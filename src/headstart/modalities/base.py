@@ -28,7 +28,7 @@ class Modality(Protocol):
     suffixes: frozenset[str]
 
     def accepts(self, source: Any) -> bool:
-        """Tell whether this modality could read `source` (a path or an object), without reading it."""
+        """Tell whether this modality could read `source` (a path or an object), unread."""
 
     def fingerprint(self, source: Any) -> str:
         """Return a hash of the content: equal for two copies of a file, whatever their names."""
@@ -51,5 +51,16 @@ class Modality(Protocol):
     def twins(self, sketches: np.ndarray) -> list[list[int]]:
         """Return the groups (two or more row numbers each) that show the same thing."""
 
+    def facts(self, source: Any) -> dict[str, Any]:
+        """Return what an input says of itself before it is decoded (format, size), for `check`.
+
+        Single values are looked at for shortcuts to the label. Lists are for reading: `fits` (file
+        endings that go with the content), `damage` (what is wrong with the bytes, in words). The
+        optional `line_ends` counts CR LF pairs: `found`, `expected` by chance, beside all `feeds`.
+        """
+
+    def show(self, raw: Any) -> dict[str, str]:
+        """Return a small likeness for the report: its `kind`, and `mime` with base64 `data`."""
+
     def golden(self, spec: InputSpec, seed: int, count: int) -> list[Any]:
-        """Generate `count` decoded inputs from a seed; they stand in for the user's in self-tests."""
+        """Generate `count` decoded inputs from a seed, to stand in for the user's in self-tests."""
