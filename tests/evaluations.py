@@ -39,6 +39,8 @@ def picture(seed=0, size=120):
 
 
 def _record(figure):
+    if isinstance(figure, int):
+        return figure
     return {"value": figure.value, "low": figure.low, "high": figure.high}
 
 
