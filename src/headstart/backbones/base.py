@@ -82,10 +82,14 @@ class Backbone:
     __call__ = forward
 
     def fingerprint(self) -> str:
-        """Return a hash of weights, architecture and input specification; computed once."""
+        """Return a hash of weights, architecture and input specification; computed once.
+
+        What the backbone is called is not part of it: a copy in another folder is the same one.
+        """
         if not self._fingerprint:
             digest = hashlib.sha256()
-            digest.update(json.dumps(self.recipe, sort_keys=True, default=str).encode())
+            recipe = {key: value for key, value in self.recipe.items() if key != "name"}
+            digest.update(json.dumps(recipe, sort_keys=True, default=str).encode())
             digest.update(json.dumps(self.spec.to_json(), sort_keys=True).encode())
             for name, tensor in sorted(self.module.state_dict().items()):
                 digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())

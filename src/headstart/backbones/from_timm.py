@@ -206,9 +206,11 @@ class Timm:
                     f"timm has no pretrained weights '{name}'.{closest(name, tags)}",
                     f"Those of {architecture} are: {shown}.",
                 )
+            names = timm.list_pretrained()
+            every = [*dict.fromkeys(each.split(".")[0] for each in names), *names]
             raise UnknownName(
-                f"timm has no pretrained model '{name}'.{closest(name, timm.list_pretrained())}",
-                f"List them with `python -c \"import timm; print(timm.list_pretrained('*"
+                f"timm has no pretrained model '{name}'.{closest(name, every)}",
+                "List them with `python -c \"import timm; print(timm.list_pretrained('*"
                 f"{architecture[:6]}*'))\"`.",
             )
         return config
