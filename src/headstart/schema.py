@@ -172,8 +172,9 @@ class Finding:
 class Evaluation:
     """What a model is worth on samples that no choice saw.
 
-    `figures` are the overall metrics by name, `per_class` the same by label, `confusion` the
-    counts with rows the truth. `mistakes` are the worst errors first, as JSON-ready records.
+    `figures` are the overall metrics by name, `per_class` the same by label (with its number of
+    samples as `support`), `confusion` the counts with rows the truth. `mistakes` are the worst
+    errors first, as JSON-ready records.
     """
 
     task: str
@@ -181,7 +182,7 @@ class Evaluation:
     headline: str
     n: int
     figures: Mapping[str, Figure]
-    per_class: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Figure | int]] = field(default_factory=dict)
     confusion: tuple[tuple[int, ...], ...] = ()
     mistakes: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

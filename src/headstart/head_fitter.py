@@ -1,0 +1,236 @@
+"""Heads fitted on all but one fold, for every fold and a whole path of penalties at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from headstart.head_solver import Block, Problems, minimise
+from headstart.head_space import (
+    AXES_ROWS,
+    TURN_LIMIT,
+    Standard,
+    Vectors,
+    leading_axes,
+    span_of_gram,
+    standardise,
+    turn_by_features,
+    turn_by_samples,
+)
+from headstart.heads import Head, Kind, Reading
+
+IN_MEMORY = 100_000_000
+"""Numbers of a float32 array (400 MB) that may stay in memory; larger ones go through in blocks."""
+
+LOGITS = 4_000_000
+"""Logits worked on at a time: 16 MB, which processors' caches still like."""
+
+SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-5, 1e-7
+SEARCH_ITERATIONS, FINAL_ITERATIONS = 100, 500
+
+
+class Fitter:
+    """Fits heads of one kind on readings of the same samples.
+
+    `prior` stands for the strength of the L2 penalty, free of the data's size: the variance of a
+    logit that the penalty, read as a Gaussian prior on the weights, expects beforehand. So the
+    penalty on the mean loss of n samples with D features is D / (n * prior).
+    """
+
+    def __init__(
+        self,
+        readings: Mapping[Reading, np.ndarray],
+        encoded: np.ndarray,
+        folds: np.ndarray,
+        kind: Kind,
+        labels: int,
+    ) -> None:
+        self.readings = readings
+        self.encoded = encoded
+        self.folds = folds
+        self.kind: Kind = kind
+        self.labels = labels
+        self._grams: dict[tuple[Reading, int], torch.Tensor] = {}
+
+    def out_of_fold(
+        self, names: Sequence[Reading], priors: Sequence[float], *, balanced: bool = False
+    ) -> np.ndarray:
+        """Return the logits [P, N, L] that each sample gets from heads not fitted on its fold."""
+        vectors = Vectors(self.readings, names)
+        result = np.zeros((len(priors), len(self.folds), self.labels), np.float32)
+        numbers = [int(number) for number in np.unique(self.folds)]
+        largest = max(int((self.folds != number).sum()) for number in numbers)
+        if largest <= TURN_LIMIT and largest < vectors.width:
+            self._by_samples(vectors, numbers, priors, balanced, result)
+            return result
+        for number in numbers:
+            train = np.flatnonzero(self.folds != number)
+            held = np.flatnonzero(self.folds == number)
+            for chunk in chunks(len(priors), 8 * LOGITS // max(1, vectors.width * self.labels)):
+                standard, weight = self._solve(
+                    vectors, train, priors[chunk], balanced, SEARCH_TOLERANCE, SEARCH_ITERATIONS
+                )
+                shape = weight.shape
+                for rows in row_blocks(len(held), vectors.width + shape[1] * shape[2]):
+                    points = standard.apply(vectors.rows(held[rows]))
+                    logits = points @ weight[:-1].flatten(1) + weight[-1].flatten()
+                    logits = logits.reshape(-1, *shape[1:]).transpose(0, 1)
+                    result[chunk, held[rows]] = logits.numpy()
+        return result
+
+    def final(self, names: Sequence[Reading], prior: float, *, balanced: bool = False) -> Head:
+        """Return the head fitted on every sample."""
+        vectors = Vectors(self.readings, names)
+        rows = np.arange(len(self.folds))
+        standard, weight = self._solve(
+            vectors, rows, [prior], balanced, FINAL_TOLERANCE, FINAL_ITERATIONS
+        )
+        return Head(
+            tuple(names),
+            standard.center,
+            standard.scale,
+            np.ascontiguousarray(weight[:-1, 0].numpy()),
+            np.ascontiguousarray(weight[-1, 0].numpy()),
+        )
+
+    def _by_samples(
+        self,
+        vectors: Vectors,
+        numbers: Sequence[int],
+        priors: Sequence[float],
+        balanced: bool,
+        result: np.ndarray,
+    ) -> None:
+        """Few samples: every fold in the span of its own training side, all folds in one batch."""
+        sides, points, makers = [], [], []
+        for number in numbers:
+            train = np.flatnonzero(self.folds != number)
+            gram = torch.stack([self._gram(name, number) for name in vectors.names]).sum(0)
+            point, maker = span_of_gram(gram[train])
+            sides.append(train)
+            points.append(point)
+            makers.append((gram, maker))
+        most, wide = max(map(len, sides)), max(point.shape[1] for point in points)
+        batch = torch.zeros(len(numbers), most, wide + 1)
+        weights = torch.zeros(len(numbers), most)
+        extra = () if self.kind == "softmax" else (self.labels,)
+        dtype = torch.int64 if self.kind == "softmax" else torch.float32
+        targets = torch.zeros(len(numbers), most, *extra, dtype=dtype)
+        penalties = torch.empty(len(numbers), len(priors))
+        for fold, (train, point) in enumerate(zip(sides, points, strict=True)):
+            batch[fold, : len(train), : point.shape[1]] = point
+            batch[fold, : len(train), -1] = 1
+            weights[fold, : len(train)] = self._weights(train, balanced)
+            targets[fold, : len(train)] = self._targets(train)
+            penalties[fold] = penalties_of(priors, len(train), vectors.width)
+        variance = (batch**2).sum(1) / torch.tensor([[len(side)] for side in sides])
+        problems = Problems(
+            self.kind,
+            self.labels,
+            most,
+            lambda: iter([Block(batch, targets, weights)]),
+            variance,
+            penalties,
+        )
+        weight = minimise(problems, tolerance=SEARCH_TOLERANCE, iterations=SEARCH_ITERATIONS)
+        for fold, number in enumerate(numbers):
+            gram, maker = makers[fold]
+            held = np.flatnonzero(self.folds == number)
+            inner = torch.einsum("nd,dpk->pnk", gram[held] @ maker, weight[fold, : maker.shape[1]])
+            result[:, held] = (inner + weight[fold, -1][:, None]).numpy()
+
+    def _gram(self, name: Reading, number: int) -> torch.Tensor:
+        """Return inner products of all samples with a fold's training side, standardised by it.
+
+        Those of readings side by side are the sum of each one's, so they are worked out once.
+        """
+        key = (name, number)
+        if key not in self._grams:
+            train = np.flatnonzero(self.folds != number)
+            vectors = Vectors(self.readings, [name])
+            points = standardise(vectors, train).apply(vectors.rows(np.arange(len(self.folds))))
+            self._grams[key] = points @ points[train].T
+        return self._grams[key]
+
+    def _weights(self, rows: np.ndarray, balanced: bool) -> torch.Tensor:
+        """Return sample weights that sum to 1; balanced ones give every class the same share."""
+        if not balanced:
+            return torch.full((len(rows),), 1 / len(rows))
+        counts = np.bincount(self.encoded[rows], minlength=self.labels)
+        share = 1 / (np.maximum(counts, 1) * (counts > 0).sum())
+        return torch.from_numpy(share[self.encoded[rows]].astype(np.float32))
+
+    def _targets(self, rows: np.ndarray) -> torch.Tensor:
+        dtype = np.int64 if self.kind == "softmax" else np.float32
+        return torch.from_numpy(np.ascontiguousarray(self.encoded[rows], dtype=dtype))
+
+    def _solve(
+        self,
+        vectors: Vectors,
+        train: np.ndarray,
+        priors: Sequence[float],
+        balanced: bool,
+        tolerance: float,
+        iterations: int,
+    ) -> tuple[Standard, torch.Tensor]:
+        """Solve for one training side; return W of the standardised features [D + 1, P, L]."""
+        n, width = len(train), vectors.width
+        standard = standardise(vectors, train)
+        targets, weights = self._targets(train), self._weights(train, balanced)
+        step = max(1, LOGITS // (len(priors) * self.labels))
+        held = standard.apply(vectors.rows(train)) if n * width <= IN_MEMORY else None
+        turned = None
+        if held is not None and n <= TURN_LIMIT and n < width:
+            turned = turn_by_samples(held)
+        elif held is not None and width <= TURN_LIMIT:
+            turned = turn_by_features(held)
+        points = turned.train if turned else held
+        del held
+        if points is not None:
+            points = torch.cat((points, torch.ones(n, 1)), dim=1)
+        else:
+            step = min(step, max(1, 2 * LOGITS // width))
+
+        def blocks() -> Iterator[Block]:
+            for start in range(0, n, step):
+                part = slice(start, start + step)
+                if points is not None:
+                    rows = points[part]
+                else:
+                    fresh = standard.apply(vectors.rows(train[part]))
+                    rows = torch.cat((fresh, torch.ones(len(fresh), 1)), dim=1)
+                yield Block(rows[None], targets[part][None], weights[part][None])
+
+        penalties = penalties_of(priors, n, width)[None]
+        if turned:
+            variance = torch.cat((turned.variance, torch.ones(1)))[None]
+            problems = Problems(self.kind, self.labels, n, blocks, variance, penalties)
+        else:
+            some = train[:: max(1, n // AXES_ROWS)][:AXES_ROWS]
+            axes = leading_axes(standard.apply(vectors.rows(some)))
+            variance = torch.ones(1, width + 1)
+            problems = Problems(self.kind, self.labels, n, blocks, variance, penalties, axes.spread)
+        weight = minimise(problems, tolerance=tolerance, iterations=iterations)[0]
+        if turned:
+            inner = turned.weights(weight[:-1].flatten(1)).reshape(width, *weight.shape[1:])
+            weight = torch.cat((inner, weight[-1:]))
+        return standard, weight
+
+
+def penalties_of(priors: Sequence[float], n: int, width: int) -> torch.Tensor:
+    """Return the penalties on the mean loss that priors stand for."""
+    return torch.tensor([width / (n * prior) for prior in priors])
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Cut a range into slices of at most `size` (at least 1)."""
+    size = max(1, size)
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def row_blocks(count: int, numbers_a_row: int) -> Iterator[slice]:
+    """Cut rows into blocks that hold a bounded amount of numbers."""
+    return chunks(count, 2 * LOGITS // max(1, numbers_a_row))

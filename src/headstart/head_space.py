@@ -1,0 +1,154 @@
+"""Coordinates to solve in: standardised readings, turned so that the solver has it easy.
+
+An L2 penalty does not change under rotation. With fewer samples than features, all that matters
+lies in the span of the samples, so n coordinates are exact however wide the readings are; with few
+features, their principal axes make the curvature diagonal. Where both are many, the readings stay
+as they are and only the leading axes, found on some rows, steer the solver.
+
+Everything here is fitted on the training side alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from headstart.heads import Reading
+
+TURN_LIMIT = 768
+"""Up to this many features or samples, an eigendecomposition costs less than it saves."""
+
+AXES_ROWS = 512
+FLAT = 1e-6
+"""Axes with less than this share of the largest variance are dropped: float32 cannot tell them."""
+
+
+class Vectors:
+    """Readings laid side by side without copying them: rows are taken out as float32 when asked."""
+
+    def __init__(self, readings: Mapping[Reading, np.ndarray], names: Sequence[Reading]) -> None:
+        self.names = tuple(names)
+        self.parts = [readings[name] for name in self.names]
+        self.width = sum(part.shape[1] for part in self.parts)
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """Return the rows of an index as one float32 array."""
+        result = np.empty((len(index), self.width), np.float32)
+        start = 0
+        for part in self.parts:
+            result[:, start : start + part.shape[1]] = part[index]
+            start += part.shape[1]
+        return result
+
+
+@dataclass
+class Standard:
+    """Centre and scale of each feature over the training samples."""
+
+    center: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, vectors: np.ndarray) -> torch.Tensor:
+        """Return rows standardised, as a tensor; the array is overwritten."""
+        vectors -= self.center
+        vectors /= self.scale
+        return torch.from_numpy(vectors)
+
+
+def standardise(vectors: Vectors, index: np.ndarray, block: int = 4096) -> Standard:
+    """Fit centre and scale on the rows of an index, block by block.
+
+    The scale has a floor of a thousandth of the median feature's, so a channel that hardly moved
+    in training cannot shout when it moves later.
+    """
+    offset = vectors.rows(index[: min(len(index), 256)]).mean(0, dtype=np.float64)
+    total, squares = np.zeros(vectors.width), np.zeros(vectors.width)
+    for start in range(0, len(index), block):
+        rows = vectors.rows(index[start : start + block]) - offset.astype(np.float32)
+        total += rows.sum(0, dtype=np.float64)
+        squares += np.einsum("nd,nd->d", rows, rows, dtype=np.float64)
+    n = max(len(index), 1)
+    mean = total / n
+    deviation = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
+    moving = deviation[deviation > 0]
+    floor = 1e-3 * float(np.median(moving)) if len(moving) else 1.0
+    scale = np.where(deviation > 0, np.maximum(deviation, floor), 1.0)
+    center = offset.astype(np.float32).astype(np.float64) + mean
+    return Standard(center.astype(np.float32), scale.astype(np.float32))
+
+
+@dataclass
+class Turned:
+    """Samples in turned coordinates, and the way back to the weights of the features.
+
+    `variance` is that of each coordinate. `weights` maps W in these coordinates [d, ...] to W of
+    the standardised features [D, ...].
+    """
+
+    train: torch.Tensor
+    variance: torch.Tensor
+    weights: Callable[[torch.Tensor], torch.Tensor]
+
+
+def span_of_gram(gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return coordinates of samples from their inner products, and the map that makes them.
+
+    With the Gram matrix K = Q diag(s) Qᵀ the samples' coordinates in the basis of their own span
+    are Q diag(√s) = K Q diag(1/√s). The second factor turns anyone's inner products with these
+    samples into the same coordinates.
+    """
+    values, axes = torch.linalg.eigh(gram)
+    kept = values > FLAT * values[-1].clamp_min(1e-30)
+    values, axes = values[kept], axes[:, kept]
+    return axes * values.sqrt(), axes / values.sqrt()
+
+
+def turn_by_samples(train: torch.Tensor) -> Turned:
+    """Turn standardised training samples into their own span; exact, n coordinates at most."""
+    points, maker = span_of_gram(train @ train.T)
+    return Turned(points, (points**2).mean(0), lambda weight: train.T @ (maker @ weight))
+
+
+def turn_by_features(train: torch.Tensor, moment: torch.Tensor | None = None) -> Turned:
+    """Turn standardised training samples to the principal axes of their features; exact."""
+    if moment is None:
+        moment = train.T @ train / len(train)
+    values, axes = torch.linalg.eigh(moment)
+    return Turned(train @ axes, values.clamp_min(0.0), lambda weight: axes @ weight)
+
+
+@dataclass
+class LeadingAxes:
+    """The leading axes of the features, to steer the solver where turning would cost too much."""
+
+    axes: torch.Tensor
+    variance: torch.Tensor
+    rest: float
+
+    def spread(
+        self, gradient: torch.Tensor, curvature: torch.Tensor, penalties: torch.Tensor
+    ) -> torch.Tensor:
+        """Divide by the approximate curvature, which off the axes is the rest's."""
+        flat = curvature * self.rest + penalties[:, :, None]
+        inner, bias = gradient[:, :-1], gradient[:, -1:]
+        along = torch.einsum("dr,fdpk->frpk", self.axes, inner)
+        bent = self.variance[None, :, None, None] * curvature[:, None]
+        bent += penalties[:, None, :, None]
+        along *= 1 / bent - 1 / flat[:, None]
+        result = torch.einsum("dr,frpk->fdpk", self.axes, along)
+        result += inner / flat[:, None]
+        return torch.cat((result, bias / curvature[:, None]), dim=1)
+
+
+def leading_axes(some: torch.Tensor) -> LeadingAxes:
+    """Find the leading axes on some standardised rows."""
+    n, width = some.shape
+    points, maker = span_of_gram(some @ some.T)
+    variance = (points**2).sum(0) / n
+    kept = variance > variance.sum() / width / 4
+    axes = some.T @ maker[:, kept]
+    rest = float((variance.sum() - variance[kept].sum()).clamp_min(0.0)) / max(width, 1)
+    return LeadingAxes(axes, variance[kept], max(rest, 1e-6))

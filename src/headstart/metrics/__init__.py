@@ -1,0 +1,35 @@
+"""Numbers and their 95 % intervals: what a set of predictions is worth, and how sure that is.
+
+Every measure is written once, for weighted samples and many weightings at a time: the first
+weighting counts each sample once and gives the value, the others are bootstrap resamples and give
+its uncertainty. numpy alone, so that reading a report or an evaluation costs no other import.
+"""
+
+from headstart.metrics.intervals import (
+    Resamples,
+    draw,
+    paired,
+    paired_difference,
+    positive_interval,
+    share_interval,
+    wilson,
+)
+from headstart.metrics.multi import measure_multi, multi_scores
+from headstart.metrics.single import confusion, macro, macro_f1, measure_single, single_scores
+
+__all__ = [
+    "Resamples",
+    "confusion",
+    "draw",
+    "macro",
+    "macro_f1",
+    "measure_multi",
+    "measure_single",
+    "multi_scores",
+    "paired",
+    "paired_difference",
+    "positive_interval",
+    "share_interval",
+    "single_scores",
+    "wilson",
+]
