@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +63,9 @@ def _paths(inputs: Sequence[str]) -> list[str]:
     paths: list[str] = []
     for path in inputs:
         if path == "-":
-            paths += [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+            # Paths are bytes: what is no text in this locale must come through whole.
+            lines = sys.stdin.buffer.read().splitlines()
+            paths += [os.fsdecode(line) for line in lines if line.strip()]
         else:
             paths.append(path)
     return paths
