@@ -35,6 +35,7 @@ def read_facts(source: Any) -> dict[str, Any]:
             "mode": image.mode,
             "width": image.width,
             "height": image.height,
+            "aspect": round(image.width / image.height, 4),
             "frames": frames,
             "orientation": orientation,
             "fits": list(FORMATS.get(str(image.format), ())),
@@ -42,6 +43,7 @@ def read_facts(source: Any) -> dict[str, Any]:
     data = source if isinstance(source, bytes) else Path(source).expanduser().read_bytes()
     damage = find_damage(data) if facts["format"] in ("JPEG", "MPO") else None
     facts["bytes"] = len(data)
+    facts["bytes per pixel"] = round(len(data) / (facts["width"] * facts["height"]), 4)
     facts["damaged"] = damage is not None
     facts["damage"] = [damage] if damage else []
     facts["line_ends"] = _count_line_ends(data)

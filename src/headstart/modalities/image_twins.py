@@ -11,7 +11,7 @@ Measured (tests/modalities/test_image_twins.py asserts it): stored again as JPEG
 scans, X-rays and blood cells are found. Of pictures of 28 x 28 pixels only those at quality 90 or
 in another light are found: the rest have lost what tells them from look-alikes. Every pair that is
 merged in ants_bees, flowers5, blood_cells, fashion900, chest_xray and brain_mri was looked at: all
-97 pairs are in brain_mri and show one scan; none is false.
+59 pairs are in brain_mri and show one scan; none is false.
 """
 
 from __future__ import annotations
