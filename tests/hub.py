@@ -45,14 +45,18 @@ def checksum(content: bytes) -> str:
 
 
 class LocalHub:
-    """A hub with these repositories, while the `with` block runs."""
+    """A hub with these repositories, while the `with` block runs.
 
-    def __init__(self, repositories: dict[str, Repository]) -> None:
+    A `portal` answers whatever is asked with a page for people, as hotels' networks do.
+    """
+
+    def __init__(self, repositories: dict[str, Repository], portal: bool = False) -> None:
         self.repositories = repositories
         hub = self
 
         class Handler(_Handler):
             repositories = hub.repositories
+            is_portal = portal
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -69,6 +73,7 @@ class LocalHub:
 
 class _Handler(BaseHTTPRequestHandler):
     repositories: dict[str, Repository]
+    is_portal: bool
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *given: object) -> None:
@@ -81,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, body: bool) -> None:
+        if self.is_portal:
+            self.page(body)
+            return
         path = unquote(urlsplit(self.path).path)
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"] and len(parts) >= 4:
@@ -89,6 +97,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.file("/".join(parts[:2]), "/".join(parts[4:]), body)
         else:
             self.refuse(404, "", "no such page")
+
+    def page(self, body: bool) -> None:
+        content = b"<html>Welcome! Please log in.</html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
 
     def refuse(self, status: int, code: str, message: str) -> None:
         self.send_response(status)

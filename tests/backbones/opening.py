@@ -26,6 +26,13 @@ def damage(repo: str) -> None:
     path.write_bytes(bytes(content))
 
 
+def forget(repo: str) -> None:
+    """Leave the cache as one that only ever ran the model: without its processor."""
+    link = hub.cached_file(repo, "preprocessor_config.json")
+    link.resolve().unlink()
+    link.unlink()
+
+
 def run(step: dict) -> object:
     match step["do"]:
         case "open":
@@ -40,6 +47,8 @@ def run(step: dict) -> object:
             return [card.name for card in stronger_on_this_machine()]
         case "damage":
             return damage(step["what"])
+        case "forget":
+            return forget(step["what"])
         case "left":
             cache = hub.cache_folder()
             return [str(path.relative_to(cache)) for path in Path(cache).rglob("*incomplete*")]

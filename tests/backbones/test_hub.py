@@ -71,6 +71,10 @@ def sharded():
     return whole
 
 
+def with_card(kind, licence):
+    return files(kind) | {"README.md": f"---\nlicense: {licence}\n---\n# Tiny\n".encode()}
+
+
 def without(kind, name):
     return {key: value for key, value in files(kind).items() if key != name}
 
@@ -108,7 +112,14 @@ STEPS = {
     "offline without": opened("hf/tiny/never", offline=True),
     "describe": {"do": "describe", "what": "timm/test_resnet.r160_in1k"},
     "describe absent": {"do": "describe", "what": "timm/resnet18.a1_in1k"},
+    "describe hf": {"do": "describe", "what": "hf/tiny/described"},
+    "describe timm on the hub": {"do": "describe", "what": "timm/hf_hub:tiny/described-timm"},
+    "describe what is here": {"do": "describe", "what": "hf/tiny/vit", "offline": True},
     "list": {"do": "list"},
+    "to be topped up": opened("hf/tiny/topped-up"),
+    "its processor goes": {"do": "forget", "what": "tiny/topped-up"},
+    "lacking offline": opened("hf/tiny/topped-up", offline=True),
+    "topped up": opened("hf/tiny/topped-up"),
     "damage": {"do": "damage", "what": "tiny/resnet"},
     "damaged": opened("timm/hf_hub:tiny/resnet"),
 }
@@ -117,7 +128,7 @@ STEPS = {
 @pytest.fixture(scope="module")
 def visit(registered, tmp_path_factory):
     """Go through all steps once; later tests look at how each went."""
-    vit, resnet = files("hf"), files("timm")
+    vit, resnet = with_card("hf", "mit"), files("timm")
     repositories = {
         "tiny/vit": Repository(vit),
         "tiny/resnet": Repository(resnet),
@@ -125,6 +136,9 @@ def visit(registered, tmp_path_factory):
         "timm/resnet10t.c3_in1k": Repository(
             registered["resnet10t.c3_in1k"], breaks=1, after=15_000_000
         ),
+        "tiny/topped-up": Repository(vit),
+        "tiny/described": Repository(vit),
+        "tiny/described-timm": Repository(with_card("timm", "bsd-3-clause")),
         "tiny/sharded": Repository(sharded()),
         "tiny/breaks": Repository(vit, breaks=-1),
         "tiny/corrupt": Repository(vit, corrupt=True),
@@ -162,6 +176,7 @@ def test_download_is_quiet(visit):
 def test_second_time_asks_the_hub_for_nothing(visit):
     served = visit["repositories"]["tiny/vit"].served
     assert sorted(served) == [
+        "README.md@0",
         "config.json@0",
         "model.safetensors@0",
         "preprocessor_config.json@0",
@@ -198,6 +213,7 @@ def test_broken_transfer_leaves_nothing_half(visit):
         ("pickled timm", "BackboneError", "pytorch_model.bin", "save_for_hf"),
         ("pickled url", "BackboneError", "pickled file", "save_for_hf"),
         ("no config", "BackboneError", "no config.json", "Choose a repository"),
+        ("lacking offline", "BackboneError", "no preprocessor_config.json", "save_pretrained"),
         ("offline without", "BackboneError", "told to stay offline", "Run once without --offline"),
     ],
 )
@@ -218,6 +234,25 @@ def test_card_knows_licence_and_presence(visit):
     assert visit["went"]["describe absent"]["ok"]["local"] is False
 
 
+def test_card_is_read_without_downloading_weights(visit):
+    went, repositories = visit["went"], visit["repositories"]
+    card = went["describe hf"]["ok"]
+    assert (card["licence"], card["local"]) == ("mit", False)
+    assert card["parameters"] > 10_000
+    assert went["describe timm on the hub"]["ok"]["licence"] == "bsd-3-clause"
+    for name in ("tiny/described", "tiny/described-timm"):
+        served = repositories[name].served
+        assert sorted(served) == ["README.md@0", "config.json@0"]
+    assert went["describe what is here"]["ok"]["local"] is True
+
+
+def test_processor_missing_from_the_cache_is_fetched_alone(visit):
+    assert visit["went"]["topped up"]["ok"] == visit["went"]["hf"]["ok"]
+    served = visit["repositories"]["tiny/topped-up"].served
+    assert served.count("model.safetensors@0") == 1
+    assert served.count("preprocessor_config.json@0") == 2
+
+
 def test_list_needs_no_network_and_says_what_is_here(visit):
     listed = visit["went"]["list"]["ok"]
     assert listed["timm/resnet18.a1_in1k"] is False
@@ -234,6 +269,14 @@ def test_cache_serves_when_the_hub_is_gone(visit):
     assert absent["error"] == "HubError"
     assert "cannot be reached" in absent["message"]
     assert "bundled backbone" in absent["hint"]
+
+
+def test_a_page_that_is_no_hub_is_told_from_one(tmp_path):
+    with LocalHub({}, portal=True) as portal:
+        (answer,), _ = run([opened("hf/tiny/vit")], portal.endpoint, tmp_path)
+    assert answer["error"] == "HubError"
+    assert "is not a hub" in answer["message"]
+    assert "HF_ENDPOINT" in answer["hint"]
 
 
 def test_offline_by_the_environment(visit):

@@ -6,6 +6,7 @@ the hub that was saved by timm.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -142,8 +143,14 @@ class Timm:
         reference = f"timm/{name}"
         repo = self._on_hub(name)
         if repo is not None:
-            near = hub.cached_repos
-            folder = hub.fetch(repo, reference, offline=offline, needs=("config.json",), near=near)
+            folder = hub.fetch(
+                repo,
+                reference,
+                offline=offline,
+                needs=("config.json",),
+                wishes=(hub.CARD,),
+                near=hub.cached_repos,
+            )
             return open_folder(folder, reference, origin=f"hub: {repo}")
         config = self._registered(name)
         self._refuse_unhosted(reference, config)
@@ -174,9 +181,21 @@ class Timm:
         timm = _timm()
         repo = self._on_hub(name)
         if repo is not None:
-            needs = ("config.json",)
-            folder = hub.fetch(repo, f"timm/{name}", offline=offline, needs=needs)
-            return open_folder(folder, f"timm/{name}", origin=f"hub: {repo}").card
+            reference = f"timm/{name}"
+            folder = hub.glance(
+                repo,
+                reference,
+                offline=offline,
+                needs=("config.json",),
+                wishes=(hub.CARD,),
+                near=hub.cached_repos,
+            )
+            _read_config(folder, reference)
+            with torch.device("meta"):
+                net = timm.create_model(f"local-dir:{folder}", pretrained=False)
+            stated = {**net.pretrained_cfg, "license": hub.licence_of(folder)}
+            local = hub.cached(repo) is not None
+            return _card(reference, net, stated, f"hub: {repo}", local)
         config = self._registered(name)
         with torch.device("meta"):
             net = timm.create_model(name, pretrained=False)
@@ -236,19 +255,29 @@ def _single(folder: Path, reference: str) -> str:
     return str(path)
 
 
-def open_folder(folder: Path, name: str, origin: str) -> Backbone:
-    """Return the backbone in a folder that timm saved (config.json and model.safetensors)."""
-    import json
-
-    timm = _timm()
-    _single(folder, name)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    architecture = str(config.get("architecture"))
-    if not timm.is_model(architecture):
+def _read_config(folder: Path, name: str) -> tuple[str, dict[str, Any]]:
+    """Return the architecture that a folder's config.json names, and the options it was made by."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        architecture, kwargs = str(config.get("architecture")), dict(config.get("model_args") or {})
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise BackboneError(
+            f"The config.json of '{name}' is missing or not what timm writes.",
+            "Give a folder or a repository that was saved by timm.",
+        ) from None
+    if not _timm().is_model(architecture):
         raise UnknownName(
             f"'{name}' is of architecture '{architecture}', which this timm does not know."
-            f"{closest(architecture, timm.list_models())}",
+            f"{closest(architecture, _timm().list_models())}",
             "Update timm, or choose another model.",
         )
-    net = timm.create_model(f"local-dir:{folder}", pretrained=True)
-    return load(net, name, config.get("model_args") or {}, origin)
+    return architecture, kwargs
+
+
+def open_folder(folder: Path, name: str, origin: str) -> Backbone:
+    """Return the backbone in a folder that timm saved (config.json and model.safetensors)."""
+    _single(folder, name)
+    _, kwargs = _read_config(folder, name)
+    net = _timm().create_model(f"local-dir:{folder}", pretrained=True)
+    net.pretrained_cfg.setdefault("license", hub.licence_of(folder))
+    return load(net, name, kwargs, origin)

@@ -22,7 +22,7 @@ from headstart.backbones.weights_file import is_whole, refuse_pickles
 from headstart.errors import BackboneError, closest
 from headstart.schema import Card, ImageSpec
 
-WISHES = ("preprocessor_config.json", "processor_config.json")
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 NOT_STATED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures")
 """What a configuration holds besides the architecture; a recipe does without."""
@@ -117,16 +117,22 @@ def _assembled(net: Any, spec: ImageSpec, recipe: dict[str, Any], card: Card) ->
     )
 
 
-def _card(name: str, net: Any, origin: str, about: str, *, local: bool) -> Card:
+def _fresh(config: Any, loader: str) -> Any:
+    """Return a module of the architecture; never by code from outside transformers."""
+    kind = getattr(_transformers(), loader)
+    with _quietly():
+        return kind.from_config(config) if loader == "AutoModel" else kind._from_config(config)
+
+
+def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: bool) -> Card:
     outline = _outline_of(net, net.config, name)
     parameters = sum(each.numel() for each in net.parameters())
-    listed = {card.name: card for card in known.HF}.get(name)
     opaque = known.OPAQUE if outline.opaque else ""
     return Card(
         name=name,
         source="hf",
         family=outline.family,
-        licence=listed.licence if listed else "not stated",
+        licence=licence,
         origin=origin,
         parameters=parameters,
         bytes=parameters * 4,
@@ -173,7 +179,8 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
         "spec": spec.to_json(),
     }
     recipe = json.loads(json.dumps(recipe, default=str))
-    return _assembled(net, spec, recipe, _card(name, net, origin, remark, local=True))
+    card = _card(name, net, hub.licence_of(folder), origin, remark, local=True)
+    return _assembled(net, spec, recipe, card)
 
 
 class Transformers:
@@ -188,24 +195,24 @@ class Transformers:
             reference,
             offline=offline,
             needs=("config.json",),
-            wishes=WISHES,
+            wishes=(*PROCESSORS, hub.CARD),
             near=self._names,
         )
+        _read_config(folder, reference)
+        if not (offline or any((folder / name).is_file() for name in PROCESSORS)):
+            # Whoever only ran the model before has its weights in the cache, but not this file.
+            pinned = f"{hub.split_revision(name)[0]}@{folder.name}"
+            folder = hub.glance(pinned, reference, offline=offline, needs=PROCESSORS[:1])
         return open_folder(folder, reference, origin=f"hub: {name}")
 
     def build(self, recipe: Mapping[str, Any]) -> Backbone:
         """Rebuild an architecture with fresh weights from a recipe."""
-        transformers = _transformers()
-        values = dict(recipe["config"])
-        config = transformers.AutoConfig.for_model(**values)
-        loader = getattr(transformers, str(recipe["loader"]))
-        with _quietly():
-            build = loader.from_config if hasattr(loader, "from_config") else loader._from_config
-            net = build(config)
+        config = _transformers().AutoConfig.for_model(**recipe["config"])
+        net = _fresh(config, str(recipe["loader"]))
         if not recipe["pooler"]:
             net.pooler = None
         spec = spec_from_json(recipe["spec"])
-        card = _card(str(recipe["name"]), net, "fresh weights", "", local=True)
+        card = _card(str(recipe["name"]), net, "not stated", "fresh weights", "", local=True)
         return _assembled(net, spec, dict(recipe), card)
 
     def cards(self) -> list[Card]:
@@ -213,11 +220,27 @@ class Transformers:
         return [known.with_presence(card) for card in known.HF]
 
     def card(self, name: str, *, offline: bool) -> Card:
-        """Return the card of one repository: from the list, else from its files."""
-        for card in self.cards():
-            if card.name == f"hf/{name}" and not card.local:
-                return card
-        return self.open(name, offline=offline).card
+        """Return the card of one repository, from its small files; no weights are downloaded."""
+        listed = {card.name: card for card in self.cards()}.get(f"hf/{name}")
+        if listed is not None:
+            return listed
+        reference = f"hf/{name}"
+        folder = hub.glance(
+            name,
+            reference,
+            offline=offline,
+            needs=("config.json",),
+            wishes=(hub.CARD,),
+            near=self._names,
+        )
+        config = _read_config(folder, reference)
+        family = _family(config)
+        tower = config.vision_config if family.towers else config
+        with torch.device("meta"):
+            net = _fresh(tower, family.loader)
+        local = hub.cached(name) is not None
+        licence = hub.licence_of(folder)
+        return _card(reference, net, licence, f"hub: {name}", "", local=local)
 
     def _names(self) -> list[str]:
         return [card.name for card in known.HF] + [f"hf/{repo}" for repo in hub.cached_repos()]

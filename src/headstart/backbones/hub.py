@@ -26,6 +26,9 @@ from headstart.backbones.weights_file import (
 )
 from headstart.errors import BackboneError, HubError, StorageError, closest
 
+CARD = "README.md"
+"""Where a repository keeps its model card, the licence among its first lines."""
+
 TIMEOUT = 10.0
 """Seconds to wait for the hub's answer about a model before calling it out of reach."""
 
@@ -107,12 +110,53 @@ def fetch(
     if folder is None:
         if offline or is_offline():
             raise _absent(repo, reference)
-        folder = _download(repo, reference, needs, wishes, near)
+
+        def choose(names: set[str]) -> list[str]:
+            weights = [name for name in (SINGLE, INDEX) if name in names][:1]
+            if not weights:
+                raise refuse_pickles(reference, [name for name in names if PICKLED.match(name)])
+            return [*weights, *_present(names, reference, needs, wishes)]
+
+        folder = _download(repo, reference, choose, near)
     broken = f"Delete it with `hf cache rm model/{split_revision(repo)[0]}` and run this again."
     for file in weight_files(folder):
         verify_checksum(file, broken)
         verify_header(file, broken)
     return folder
+
+
+def glance(
+    repo: str,
+    reference: str,
+    *,
+    offline: bool,
+    needs: Sequence[str],
+    wishes: Sequence[str] = (),
+    near: Callable[[], Iterable[str]] = list,
+) -> Path:
+    """Return a folder with a repository's small files that say what it is; no weights are taken."""
+    found = cached_file(repo, needs[0])
+    if found is not None and all((found.parent / name).is_file() for name in needs):
+        return found.parent
+    if offline or is_offline():
+        raise _absent(repo, reference)
+
+    def choose(names: set[str]) -> list[str]:
+        return _present(names, reference, needs, wishes)
+
+    return _download(repo, reference, choose, near)
+
+
+def licence_of(folder: Path) -> str:
+    """Return the licence that a repository's model card states, where the card was taken along."""
+    from huggingface_hub import ModelCard
+
+    try:
+        card = ModelCard.load(folder / CARD, ignore_metadata_errors=True)
+        stated = card.data.license_name if card.data.license == "other" else card.data.license
+    except (OSError, ValueError, AttributeError):
+        return "not stated"
+    return str(stated) if isinstance(stated, str) and stated else "not stated"
 
 
 def _absent(repo: str, reference: str) -> BackboneError:
@@ -126,28 +170,25 @@ def _absent(repo: str, reference: str) -> BackboneError:
     )
 
 
-def _choose(
+def _present(
     names: set[str], reference: str, needs: Sequence[str], wishes: Sequence[str]
 ) -> list[str]:
-    weights = [name for name in (SINGLE, INDEX) if name in names][:1]
-    if not weights:
-        raise refuse_pickles(reference, [name for name in names if PICKLED.match(name)])
     for name in needs:
         if name not in names:
             raise BackboneError(
-                f"'{reference}' has no {name}, so its architecture cannot be known.",
-                "Choose a repository that was saved by timm or transformers.",
+                f"'{reference}' has no {name}, without which it cannot be used.",
+                "Choose a repository that timm or transformers saved whole.",
             )
-    return [*weights, *needs, *(name for name in wishes if name in names)]
+    return [*needs, *(name for name in wishes if name in names)]
 
 
 def _download(
     repo: str,
     reference: str,
-    needs: Sequence[str],
-    wishes: Sequence[str],
+    choose: Callable[[set[str]], list[str]],
     near: Callable[[], Iterable[str]],
 ) -> Path:
+    """Download the files that `choose` picks from a repository's, and the parts of an index."""
     from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     repo_id, revision = split_revision(repo)
@@ -161,11 +202,13 @@ def _download(
             file.rfilename: file.lfs.sha256 if file.lfs else None for file in info.siblings or ()
         }
         folder = Path()
-        for name in _choose(set(checksums), reference, needs, wishes):
+        chosen = choose(set(checksums))
+        for name in chosen:
             folder = _take(repo_id, revision, name, checksums[name]).parent
-        for part in weight_files(folder):  # the parts that an index lists
-            _take(repo_id, revision, part.name, checksums.get(part.name))
-    except (HTTPError, HFValidationError, OSError) as error:
+        if INDEX in chosen:
+            for part in weight_files(folder):
+                _take(repo_id, revision, part.name, checksums.get(part.name))
+    except (HTTPError, HFValidationError, OSError, ValueError) as error:
         _explain(error, repo_id, reference, near)
     return folder
 
@@ -192,7 +235,8 @@ def _take(repo_id: str, revision: str | None, name: str, checksum: str | None) -
     try:
         verify_checksum(path, "It was thrown away; run this again to download it anew.", checksum)
     except HubError:
-        for bad in (path.resolve(), path):
+        link = [path.parent / path.readlink()] if path.is_symlink() else []
+        for bad in (path.resolve(), *link, path):
             bad.unlink(missing_ok=True)
         raise
     return path
@@ -239,6 +283,11 @@ def _explain(
         cause = StorageError(
             f"'{reference}' could not be written to {cache_folder()} ({error.strerror}).",
             "Free some space there, or point HF_HOME at a folder that can be written to.",
+        )
+    elif isinstance(error, ValueError):
+        cause = HubError(
+            f"What answered when the hub was asked for '{reference}' is not a hub.",
+            "Check HF_ENDPOINT, and whether a proxy or a log-in page stands in between.",
         )
     elif type(error).__name__ in ("ConnectError", "ConnectTimeout", "OfflineModeIsEnabled"):
         cause = _unreachable(reference)
