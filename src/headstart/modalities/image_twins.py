@@ -88,26 +88,47 @@ def find_twins(sketches: np.ndarray) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class _Coarse:
-    """The 8 x 8 grey parts of each sketch, centred, of length one; and which are flat."""
+    """What is known of each sketch at once, by which nearly all pairs are ruled out.
+
+    `directions` are the 8 x 8 grey parts, centred and of length one; `flat` has too little contrast
+    for that. `level` and `spread` are the mean grey and its deviation, `shape` the aspect.
+    """
 
     directions: np.ndarray
     least_likeness: np.ndarray
     flat: np.ndarray
+    level: np.ndarray
+    spread: np.ndarray
+    shape: np.ndarray
 
     @staticmethod
     def of(rows: np.ndarray) -> _Coarse:
         step = SIDE // COARSE
         parts = np.empty((len(rows), COARSE * COARSE), np.float32)
+        level, spread = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
         for start in range(0, len(rows), PAIRS):
-            luma = rows[start : start + PAIRS, :LUMA].astype(np.float32)
-            parts[start : start + PAIRS] = (
-                luma.reshape(-1, COARSE, step, COARSE, step).mean((2, 4)).reshape(len(luma), -1)
-            )
+            part = slice(start, start + PAIRS)
+            luma = rows[part, :LUMA].astype(np.float32)
+            level[part], spread[part] = luma.mean(1), np.maximum(luma.std(1), 1e-3)
+            squares = luma.reshape(-1, COARSE, step, COARSE, step)
+            parts[part] = squares.mean((2, 4)).reshape(len(luma), -1)
         parts -= parts.mean(1, keepdims=True)
         contrast = parts.std(1)
         directions = parts / np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-6)
         allowed = np.maximum(COARSE_RELATIVE, COARSE_ABSOLUTE / np.maximum(contrast, FLAT))
-        return _Coarse(directions, np.sqrt(1 - np.minimum(allowed, 0.99) ** 2), contrast < FLAT)
+        least = np.sqrt(1 - np.minimum(allowed, 0.99) ** 2)
+        shape = rows[:, -1].astype(np.int16)
+        return _Coarse(directions, least, contrast < FLAT, level, spread, shape)
+
+    def agree(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Tell which pairs agree in light, contrast and shape."""
+        ratio = self.spread[one] / self.spread[other]
+        fits: np.ndarray = (
+            (np.abs(self.level[one] - self.level[other]) <= OFFSET)
+            & (np.maximum(ratio, 1 / ratio) <= GAIN)
+            & (np.abs(self.shape[one] - self.shape[other]) <= SHAPE)
+        )
+        return fits
 
 
 def _candidates(coarse: _Coarse) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -120,36 +141,31 @@ def _candidates(coarse: _Coarse) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             likeness = block @ directions[left : left + COLUMNS].T
             one, other = np.nonzero(likeness >= least[top : top + ROWS, None])
             later = other + left > one + top
-            yield rows[one[later] + top], rows[other[later] + left]
+            first, second = rows[one[later] + top], rows[other[later] + left]
+            fits = coarse.agree(first, second)
+            yield first[fits], second[fits]
 
 
 def _verify(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Tell for each pair of sketches whether the one is the other encoded again."""
     first, second = (rows[:, :LUMA].astype(np.float32) for rows in (one, other))
-    offset = np.abs(first.mean(1) - second.mean(1))
     first -= first.mean(1, keepdims=True)
     second -= second.mean(1, keepdims=True)
-    spread_first = np.maximum(np.sqrt((first**2).mean(1)), 1e-6)
-    spread_second = np.maximum(np.sqrt((second**2).mean(1)), 1e-6)
-    gain = (first * second).mean(1) / spread_first**2
-    residual = second - gain[:, None] * first
-    noise = np.sqrt((residual**2).mean(1))
-    relative = noise / spread_second
-    ratio = np.maximum(spread_first, spread_second) / np.minimum(spread_first, spread_second)
-    chroma = np.abs(
-        one[:, LUMA : LUMA + CHROMA].astype(np.int16) - other[:, LUMA : LUMA + CHROMA]
-    ).mean(1)
-    shape = np.abs(one[:, -1].astype(np.int16) - other[:, -1])
-    faint = (relative <= RELATIVE_FAINT) & (noise <= ABSOLUTE)
-    same: np.ndarray = (
-        ((relative <= RELATIVE) | faint)
-        & (np.abs(residual).max(1) <= ANYWHERE)
-        & (ratio <= GAIN)
-        & (gain > 0)
-        & (offset <= OFFSET)
-        & (chroma <= COLOUR)
-        & (shape <= SHAPE)
+    power_first, power_second, shared = (
+        np.einsum("ij,ij->i", left, right)
+        for left, right in ((first, first), (second, second), (first, second))
     )
+    power_first, power_second = np.maximum(power_first, 1e-3), np.maximum(power_second, 1e-3)
+    # What the one leaves unexplained of the other after the best gain and offset.
+    relative = np.sqrt(np.clip(1 - shared**2 / (power_first * power_second), 0, 1))
+    noise = relative * np.sqrt(power_second / LUMA)
+    faint = (relative <= RELATIVE_FAINT) & (noise <= ABSOLUTE)
+    same: np.ndarray = ((relative <= RELATIVE) | faint) & (shared > 0)
+    rows = np.flatnonzero(same)
+    gain = (shared[rows] / power_first[rows])[:, None]
+    worst = np.abs(second[rows] - gain * first[rows]).max(1, initial=0)
+    chroma = np.abs(one[rows, LUMA:-1].astype(np.int16) - other[rows, LUMA:-1]).mean(1)
+    same[rows] = (worst <= ANYWHERE) & (chroma <= COLOUR)
     return same
 
 
