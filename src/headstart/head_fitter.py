@@ -27,7 +27,7 @@ IN_MEMORY = 100_000_000
 LOGITS = 4_000_000
 """Logits worked on at a time: 16 MB, which processors' caches still like."""
 
-SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-5, 1e-7
+SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 SEARCH_ITERATIONS, FINAL_ITERATIONS = 100, 500
 
 

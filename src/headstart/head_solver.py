@@ -111,7 +111,7 @@ def look(problems: Problems, at: torch.Tensor, penalties: torch.Tensor) -> Point
 
 def dot(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the inner product of each problem: [F, P]."""
-    return torch.einsum("fdpk,fdpk->fp", first, second)
+    return (first * second).sum((1, 3))
 
 
 @dataclass
