@@ -96,6 +96,7 @@ def _wrap(task, labels, figures, per_class, n_test, headline, **more):
             },
         ],
         "seed": 0,
+        "notes": ["One class was never said, so its precision is not defined."],
         **more,
     }
 
@@ -208,6 +209,7 @@ def hostile():
     for number, mistake in enumerate(evaluation["mistakes"]):
         mistake["name"] = HOSTILE[number % len(HOSTILE)] + f"/{number}.jpg"
     evaluation["data"]["source"] = HOSTILE[7]
+    evaluation["notes"] = list(HOSTILE)
     evaluation["data"]["set_aside"] = [{"name": bad, "why": bad} for bad in HOSTILE]
     evaluation["data"]["notes"] = list(HOSTILE)
     evaluation["data"]["split"] = HOSTILE[0]

@@ -1,6 +1,9 @@
 """Whatever goes wrong: one line of cause, one of cure, the right exit code, never a traceback."""
 
 import errno
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -75,6 +78,28 @@ def test_ctrl_c_says_what_is_kept(headstart, put_module):
     assert ended.code == 130
     assert "picks up from the store" in ended.err
     assert headstart("fit", "photos", "--json").json["error"]["kind"] == "interrupted"
+
+
+def test_ctrl_c_at_a_shell():
+    script = (
+        "import sys, time, types\n"
+        "from headstart.cli import main\n"
+        "def fit(data, **choices):\n"
+        "    choices['progress'].start('features', 10)\n"
+        "    time.sleep(60)\n"
+        "sys.modules['headstart.fit'] = types.SimpleNamespace(fit=fit)\n"
+        "main(['fit', 'photos'])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while "features: 10 to do" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert_two_lines(err)
 
 
 def test_a_full_disk_is_not_called_a_fault(headstart, put_module):

@@ -122,9 +122,11 @@ def test_check_shows_the_worst_first_with_files_and_cure(headstart, put_module):
 
 def test_check_of_clean_data_says_so(headstart, put_module):
     calls = fake_check(put_module, [])
-    said = headstart_call(headstart, "check", "a.csv", "--label", "x,y", "--image", "f")
+    said = headstart_call(
+        headstart, "check", "a.csv", "--label", "x,y", "--image", "f", "--test", "b"
+    )
     assert said.startswith("Nothing found")
-    assert (calls[0]["label"], calls[0]["image"]) == (["x", "y"], "f")
+    assert (calls[0]["label"], calls[0]["image"], calls[0]["test"]) == (["x", "y"], "f", "b")
 
 
 def test_evaluate_shows_the_figures_and_writes_them(headstart, put_module):

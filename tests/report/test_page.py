@@ -83,6 +83,10 @@ def test_figures_are_shown_with_their_intervals():
         assert f"{figure['value']:.3f} {figure['low']:.3f} to {figure['high']:.3f}" in said
 
 
+def test_notes_on_the_figures_are_shown():
+    assert TWO["notes"][0] in Page(render(TWO)).said()
+
+
 def test_every_class_has_its_figures():
     said = Page(render(TWO)).said()
     for label, row in TWO["per_class"].items():

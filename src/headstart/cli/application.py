@@ -77,6 +77,7 @@ _add(
     check,
     """
     headstart check photos/
+    headstart check photos/ --test held_out/
     headstart check photos.csv --image file --label kind --json
     """,
 )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from headstart.cli.quantities import say_time
-from headstart.cli.terminal import margin, one_line
+from headstart.cli.terminal import margin, one_line, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -43,7 +43,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Show one line, such as what is about to happen."""
-        self._console.print(one_line(text), soft_wrap=True)
+        say(self._console, text)
 
     def start(self, what: str, total: int) -> None:
         """Begin a stretch of `total` steps."""

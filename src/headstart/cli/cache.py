@@ -68,7 +68,8 @@ def cache(
             table.add_column(heading, justify="right" if heading == "size" else "left")
         for shelf in sorted(shelves, key=lambda shelf: -shelf["bytes"]):
             about = shelf["about"]
-            what = about.get("backbone") or about.get("name") or shelf["shelf"]
+            said = [about.get("kind"), about.get("backbone") or about.get("modality")]
+            what = ", ".join(str(each) for each in said if each) or shelf["shelf"]
             ago = say_time(max(time.time() - shelf["used"], 0))
             table.add_row(say_size(shelf["bytes"]), f"{ago} ago", Text(one_line(what)))
         console.print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headstart.cli import options
 from headstart.cli.bar import Bar
-from headstart.cli.terminal import one_line, paper, write_json
+from headstart.cli.terminal import one_line, paper, say, write_json
 from headstart.schema import Finding
 
 MARKS = {"problem": "Problem", "warning": "Warning", "info": "Note"}
@@ -13,6 +13,7 @@ FEW_FILES = 5
 
 def check(
     data: options.Data,
+    test: options.Test = None,
     image: options.Image = None,
     label: options.Label = None,
     group: options.Group = None,
@@ -25,6 +26,7 @@ def check(
 
         result = inspect(
             data,
+            test=test,
             image=image,
             label=options.columns(label),
             group=group,
@@ -52,7 +54,7 @@ def _show(finding: Finding) -> None:
     console = paper()
     console.print(f"{MARKS[finding.severity]}: {one_line(finding.message)}", style="bold")
     if finding.advice:
-        console.print(f"  {one_line(finding.advice)}")
+        say(console, finding.advice, indent=2)
     for file in finding.files[:FEW_FILES]:
         console.print(f"    {one_line(file)}", soft_wrap=True)
     more = max(finding.count, len(finding.files)) - FEW_FILES

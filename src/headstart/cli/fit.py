@@ -52,15 +52,7 @@ def fit(
             help="classify or multilabel; read off the labels unless told.",
         ),
     ] = None,
-    test: Annotated[
-        str | None,
-        typer.Option(
-            "--test",
-            metavar="DATA",
-            rich_help_panel=options.DATA,
-            help="Your own test data; else a part is sealed away before anything is learnt.",
-        ),
-    ] = None,
+    test: options.Test = None,
     image: options.Image = None,
     label: options.Label = None,
     group: options.Group = None,

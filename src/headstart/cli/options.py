@@ -49,6 +49,15 @@ Separator = Annotated[
         help="What stands between several labels of one example, such as ';'.",
     ),
 ]
+Test = Annotated[
+    str | None,
+    Option(
+        "--test",
+        metavar="DATA",
+        rich_help_panel=DATA,
+        help="Your own test data; else a part is sealed away before anything is learnt.",
+    ),
+]
 Strict = Annotated[
     bool,
     Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headstart.cli.terminal import one_line, paper
+from headstart.cli.terminal import one_line, paper, say
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import decimals, figures, mapping, sequence, title, whole
 
@@ -22,7 +22,7 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
     console = paper()
     console.print(one_line(verdict(evaluation)), style="bold")
     for caveat in caveats(evaluation):
-        console.print(one_line(caveat))
+        say(console, caveat)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("")
     table.add_column("value", justify="right")
@@ -44,8 +44,7 @@ def show_choices(evaluation: Mapping[str, Any]) -> None:
     """Write what was chosen, and why, to stdout."""
     kept = [mapping(each) for each in sequence(evaluation.get("choices"))]
     lines = [
-        f"  {one_line(each.get('what'))}"
-        + (f": {one_line(why)}" if (why := each.get("why")) else "")
+        f"{each.get('what')}" + (f": {why}" if (why := each.get("why")) else "")
         for each in kept
         if each.get("kept")
     ]
@@ -53,7 +52,7 @@ def show_choices(evaluation: Mapping[str, Any]) -> None:
         console = paper()
         console.print("\nChosen")
         for line in lines:
-            console.print(line, soft_wrap=True)
+            say(console, line, indent=2)
 
 
 def show_findings(findings: Sequence[Any], *, most: int = FEW_FINDINGS) -> None:
@@ -66,9 +65,8 @@ def show_findings(findings: Sequence[Any], *, most: int = FEW_FINDINGS) -> None:
     console = paper()
     console.print("\nMind")
     for each in grave[:most]:
-        console.print(
-            f"  {one_line(each.get('message'))} {one_line(each.get('advice'))}", soft_wrap=True
-        )
+        say(console, each.get("message"), indent=2)
+        say(console, each.get("advice"), indent=4)
     if len(grave) > most:
         console.print(f"  … and {len(grave) - most} more: see the report.")
 

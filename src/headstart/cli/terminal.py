@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPE_WIDTH = 120
+PIPE_WIDTH = 10_000
 
 
 def prepare_streams() -> None:
@@ -67,9 +67,20 @@ def _console(*, stderr: bool) -> Console:
 
     console = Safe(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        # A pipe has no width of its own, and wrapped file names cannot be searched.
-        console.width = max(PIPE_WIDTH, console.width)
+        # A pipe has no width of its own, and what is wrapped cannot be searched.
+        console.width = PIPE_WIDTH
     return console
+
+
+def say(console: Console, text: object, *, indent: int = 0) -> None:
+    """Write a safe sentence, wrapped between words where the terminal's line ends."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if console.is_terminal:
+        console.print(Padding(Text(one_line(text)), (0, 0, 0, indent), expand=False))
+    else:
+        console.print(" " * indent + one_line(text), soft_wrap=True)
 
 
 def write_json(document: Any, *, indent: int | None = 2) -> None:

@@ -23,12 +23,13 @@ def render(
     evaluation: Mapping[str, Any],
     pictures: Mapping[str, Shown] | None = None,
     *,
-    folder: str = "model",
+    folder: str = ".",
 ) -> str:
     """Return the report as one HTML page that asks the network for nothing.
 
     `pictures` shows the worst mistakes by their names; leave it out and no data of the user is on
-    the page beyond names. `folder` is how a person would type the model's folder.
+    the page beyond names. `folder` is how a person would type the model's folder; unless told, they
+    type from within it.
     """
     page = _template().render(view(evaluation, pictures or {}, folder))
     return UNPRINTABLE.sub("\ufffd", page)

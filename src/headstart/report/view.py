@@ -46,7 +46,9 @@ def view(
         "caveats": [_bound(caveat) for caveat in caveats(evaluation)],
         "hero": _hero(evaluation),
         "facts": _facts(evaluation, data),
+        "source": clean(data["source"]) if data.get("source") else "",
         "things": things(evaluation),
+        "notes": [sentence(note) for note in sequence(evaluation.get("notes"))],
         "n_test": whole(evaluation.get("n_test")),
         "figures": _figures(evaluation),
         "twins_shown": bool(figures(evaluation.get("test_without_twins"))),
@@ -58,6 +60,7 @@ def view(
         "findings": _findings(evaluation),
         "choices": _choices(evaluation),
         "use": _use(evaluation, folder),
+        "from_within": folder == ".",
         "ground": _ground(evaluation),
         "version": clean(evaluation.get("headstart") or "?"),
     }
