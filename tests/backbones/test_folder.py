@@ -76,6 +76,45 @@ def test_card_says_what_is_in_the_folder(tmp_path):
     assert card.parameters > 1_000_000
 
 
+def test_half_precision_checkpoint_is_float32_once_loaded(tmp_path):
+    from transformers import ViTModel
+
+    folder = lay_out("hf", tmp_path / "model")
+    ViTModel.from_pretrained(folder).half().save_pretrained(folder)
+    assert "float16" in (folder / "config.json").read_text()
+    backbone = open_backbone(str(folder))
+    for each in (backbone, build_backbone(json.loads(json.dumps(backbone.recipe)))):
+        assert {tensor.dtype for tensor in each.module.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
+def test_picture_tower_is_taken_from_a_checkpoint_with_a_text_tower(kind, tmp_path):
+    import transformers
+
+    side = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+    }
+    config = getattr(transformers, f"{kind}Config")(
+        text_config=side, vision_config={**side, "image_size": 32, "patch_size": 8}
+    )
+    both = getattr(transformers, f"{kind}Model")(config).eval()
+    folder = tmp_path / "model"
+    both.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))
+    backbone = open_backbone(str(folder))
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected = both.vision_model(pixels).last_hidden_state
+        assert torch.equal(backbone({"x": pixels})["x"], expected)
+    again = build_backbone(json.loads(json.dumps(backbone.recipe)))
+    again.module.load_state_dict(backbone.module.state_dict())
+    again.changed()
+    assert again.fingerprint() == backbone.fingerprint()
+
+
 def _without(name):
     return lambda folder: (folder / name).unlink()
 
@@ -123,6 +162,10 @@ def _index_leading_out(folder):
         ("hf", _rewritten(model_type="vitt"), BackboneError, "Did you mean 'vit'?"),
         ("hf", _rewritten(model_type="vit_mae"), BackboneError, "hides patches at random"),
         ("hf", _rewritten(num_hidden_layers=3), BackboneError, "do not fill"),
+        ("hf", _rewritten(hidden_size=48), BackboneError, "transformers cannot make"),
+        ("hf", _rewritten(hidden_size="wide"), BackboneError, "transformers cannot make"),
+        ("timm", _rewritten(model_args={"block_args": 3}), BackboneError, "timm cannot make"),
+        ("timm", _rewritten(model_args={"in_chans": 4}), BackboneError, "timm cannot make"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -139,7 +139,7 @@ class Timm:
 
     def open(self, name: str, *, offline: bool) -> Backbone:
         """Return the pretrained backbone `name`, from the hub's cache or the hub."""
-        timm = _timm()
+        _timm()
         reference = f"timm/{name}"
         repo = self._on_hub(name)
         if repo is not None:
@@ -155,9 +155,7 @@ class Timm:
         config = self._registered(name)
         self._refuse_unhosted(reference, config)
         folder = hub.fetch(config.hf_hub_id, reference, offline=offline, near=self._names)
-        net = timm.create_model(
-            name, pretrained=True, pretrained_cfg_overlay={"file": _single(folder, reference)}
-        )
+        net = _loaded(name, reference, pretrained_cfg_overlay={"file": _single(folder, reference)})
         return load(net, reference, {}, f"hub: {config.hf_hub_id}")
 
     def build(self, recipe: Mapping[str, Any]) -> Backbone:
@@ -245,6 +243,17 @@ class Timm:
             )
 
 
+def _loaded(model: str, reference: str, **options: Any) -> Any:
+    try:
+        return _timm().create_model(model, pretrained=True, **options)
+    except (RuntimeError, ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise BackboneError(
+            f"timm cannot make '{reference}' ({said[:200] or type(error).__name__}).",
+            "Its configuration and its weights do not fit; choose another model, or copy it again.",
+        ) from None
+
+
 def _single(folder: Path, reference: str) -> str:
     path = folder / "model.safetensors"
     if not path.is_file():
@@ -278,6 +287,6 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
     """Return the backbone in a folder that timm saved (config.json and model.safetensors)."""
     _single(folder, name)
     _, kwargs = _read_config(folder, name)
-    net = _timm().create_model(f"local-dir:{folder}", pretrained=True)
+    net = _loaded(f"local-dir:{folder}", name)
     net.pretrained_cfg.setdefault("license", hub.licence_of(folder))
     return load(net, name, kwargs, origin)

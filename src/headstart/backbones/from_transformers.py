@@ -24,7 +24,16 @@ from headstart.schema import Card, ImageSpec
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
-NOT_STATED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures")
+NOT_STATED = (
+    "_name_or_path",
+    "architectures",
+    "auto_map",
+    "dtype",
+    "id2label",
+    "label2id",
+    "torch_dtype",
+    "transformers_version",
+)
 """What a configuration holds besides the architecture; a recipe does without."""
 
 IMPURE = {"vit_mae": "it hides patches at random"}
@@ -58,10 +67,11 @@ def _quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _read_config(folder: Path, reference: str) -> Any:
+def _read_config(folder: Path, reference: str) -> tuple[dict[str, Any], Any]:
+    """Return a folder's configuration, as it is written and as transformers understands it."""
     try:
-        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         raise BackboneError(
             f"The config.json of '{reference}' is missing or not JSON.",
             "Give a folder or a repository that was saved by transformers or timm.",
@@ -85,7 +95,18 @@ def _read_config(folder: Path, reference: str) -> Any:
             f"'{reference}' cannot be a backbone as it is: {IMPURE[kind]}.",
             "Choose the same weights from timm, or another model.",
         )
-    return _transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    try:
+        return values, _transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # each configuration class checks its values in a way of its own
+        raise _unusable(reference, error) from None
+
+
+def _unusable(reference: str, error: Exception) -> BackboneError:
+    said = " ".join(str(error).split())
+    return BackboneError(
+        f"transformers cannot make '{reference}' ({said[:200] or type(error).__name__}).",
+        "Its configuration and its weights do not fit; choose another model, or copy it again.",
+    )
 
 
 def _family(config: Any) -> Family:
@@ -121,7 +142,8 @@ def _fresh(config: Any, loader: str) -> Any:
     """Return a module of the architecture; never by code from outside transformers."""
     kind = getattr(_transformers(), loader)
     with _quietly():
-        return kind.from_config(config) if loader == "AutoModel" else kind._from_config(config)
+        make = kind.from_config if loader == "AutoModel" else kind._from_config
+        return make(config, dtype=torch.float32)
 
 
 def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: bool) -> Card:
@@ -146,17 +168,20 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
     transformers = _transformers()
     if not is_whole(folder):
         raise refuse_pickles(name, [file.name for file in folder.glob("*.bin")])
-    config = _read_config(folder, name)
+    written, config = _read_config(folder, name)
     family = _family(config)
-    with _quietly():
-        net, report = getattr(transformers, family.loader).from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+    try:
+        with _quietly():
+            net, report = getattr(transformers, family.loader).from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (RuntimeError, ValueError, OSError, ImportError) as error:
+        raise _unusable(name, error) from None
     missing = sorted(report["missing_keys"])
     if any(key.startswith("pooler.") for key in missing):
         net.pooler = None  # the checkpoint has none, and random numbers are no reading
@@ -169,16 +194,18 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
         )
     channels = int(getattr(net.config, "num_channels", 3))
     spec, remark = read_spec(folder, name, channels)
-    values = net.config.to_dict()
+    # As it is written, not as understood: a newer transformers understands more of it, and the
+    # same checkpoint would have another fingerprint.
+    tower = written.get("vision_config", {}) if family.towers else written
+    stated = {key: value for key, value in tower.items() if key not in NOT_STATED}
     recipe = {
         "source": "hf",
         "name": name,
         "loader": family.loader,
-        "config": {key: value for key, value in values.items() if key not in NOT_STATED},
+        "config": {**stated, "model_type": net.config.model_type},
         "pooler": getattr(net, "pooler", None) is not None,
         "spec": spec.to_json(),
     }
-    recipe = json.loads(json.dumps(recipe, default=str))
     card = _card(name, net, hub.licence_of(folder), origin, remark, local=True)
     return _assembled(net, spec, recipe, card)
 
@@ -233,7 +260,7 @@ class Transformers:
             wishes=(hub.CARD,),
             near=self._names,
         )
-        config = _read_config(folder, reference)
+        _, config = _read_config(folder, reference)
         family = _family(config)
         tower = config.vision_config if family.towers else config
         with torch.device("meta"):
