@@ -149,6 +149,16 @@ def test_check_finds_the_copy_and_the_broken_file(headstart, world):
     assert any("copy.png" in file for file in named)
 
 
+def test_your_own_test_data_is_the_test(headstart, world):
+    ended = headstart(
+        *("fit", world / "photos", "--test", world / "more", "--out", world / "own"),
+        *("--backbone", world / "net", "--no-pictures", "--json"),
+    )
+    assert ended.code == 0, ended.err
+    assert ended.json["n_test"] == 16
+    assert "<img" not in (world / "own/report.html").read_text()
+
+
 def test_fit_at_a_shell_tells_what_came_of_it(headstart, world):
     ended = headstart("fit", world / "photos", "--out", world / "b", "--backbone", world / "net")
     assert ended.code == 0, ended.err

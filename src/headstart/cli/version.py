@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 
 from headstart import __version__, places
 from headstart.cli.terminal import plain
@@ -14,6 +12,9 @@ SHOWN = ("torch", "torchvision", "timm", "transformers", "scikit-learn", "numpy"
 
 def version() -> None:
     """Show the versions of headstart and its libraries."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
     print(f"headstart {__version__}")
     print(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in SHOWN:
