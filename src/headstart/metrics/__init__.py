@@ -15,6 +15,7 @@ from headstart.metrics.intervals import (
     wilson,
 )
 from headstart.metrics.multi import measure_multi, multi_scores
+from headstart.metrics.ranking import rank_measures
 from headstart.metrics.single import confusion, macro, macro_f1, measure_single, single_scores
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "paired",
     "paired_difference",
     "positive_interval",
+    "rank_measures",
     "share_interval",
     "single_scores",
     "wilson",

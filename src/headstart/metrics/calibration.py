@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.metrics.intervals import Resamples, Z, share_interval, spread
+from headstart.schema import Figure
+
 TINY = 1e-7
 MOST_BINS = 15
 LEAST_IN_BIN = 10
@@ -25,11 +28,15 @@ def bins_of(confidence: np.ndarray) -> np.ndarray:
     return np.asarray(np.searchsorted(edges, confidence, "right"))
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the expected calibration error under each weighting of the samples.
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the expected calibration error under each weighting, and what chance alone makes.
 
     The mean over bins (see `bins_of`), weighted by what is in them, of the distance between mean
     confidence and the share that was right. Rows are samples; a sample may give several answers.
+    Even perfectly calibrated answers land above or below their confidence, so a small test never
+    shows 0; the second number is the error to expect then.
     """
     n = len(confidence)
     answers = confidence.size // max(n, 1)
@@ -38,4 +45,14 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.nda
     cell = np.repeat(np.arange(n), answers) * width + bins
     gaps = np.bincount(cell, (confidence - right).ravel(), minlength=n * width).reshape(n, width)
     total = np.maximum(weights.sum(0), 1e-12) * answers
-    return np.asarray(np.abs(weights.T @ gaps).sum(1) / total)
+    error = np.abs(weights.T @ gaps).sum(1) / total
+    luck = np.bincount(bins, (confidence * (1 - confidence)).ravel(), minlength=width)
+    return error, float(np.sqrt(luck * 2 / np.pi).sum() / max(confidence.size, 1))
+
+
+def calibration_figure(confidence: np.ndarray, right: np.ndarray, resamples: Resamples) -> Figure:
+    """Return the calibration error; its interval reaches down by what chance alone makes."""
+    error, chance = calibration_error(confidence, right, resamples.weights)
+    figure = share_interval(error, resamples.groups)
+    low = figure.value - chance - Z * float(spread(error[1:]))
+    return Figure(figure.value, max(0.0, min(figure.low, low)), figure.high)

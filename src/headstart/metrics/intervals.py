@@ -142,13 +142,13 @@ def mean_interval(draws: np.ndarray, support: np.ndarray) -> Figure:
 def positive_interval(draws: np.ndarray, support: float, chance: float) -> Figure:
     """Return the interval of a figure from 0 up (log-loss), symmetric on a logarithmic scale.
 
-    `chance` is what a guess would score: with no spread at all the upper end allows for the misses
-    that `support` answers could not have shown.
+    `chance` is what a guess would score. A few samples seldom hold one of the rare confident misses
+    that such a mean is made of, so the spread allows for one answer no better than a guess.
     """
     value = float(draws[0])
-    error = float(spread(draws[1:]))
-    if value <= 0 or error < 1e-12:
-        return Figure(value, min(value, 0.0), value + chance * Z * Z / (support + Z * Z))
+    error = float(np.hypot(spread(draws[1:]), chance / (support + 1)))
+    if value <= 0:
+        return Figure(value, 0.0, chance * Z * Z / (support + Z * Z))
     factor = float(np.exp(min(Z * error / value, 50.0)))
     return Figure(value, value / factor, value * factor)
 

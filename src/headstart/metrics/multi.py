@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from headstart.metrics.calibration import TINY, calibration_error, weighted_mean
+from headstart.metrics.calibration import TINY, calibration_figure, weighted_mean
 from headstart.metrics.intervals import Resamples, positive_interval, share_interval
 from headstart.metrics.single import (
     PerLabel,
@@ -66,7 +66,7 @@ def measure_multi(
     exact = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
     losses = -np.where(members, np.log(exact), np.log1p(-exact)).mean(1)
     squares = ((probabilities - truth) ** 2).mean(1)
-    error = calibration_error(probabilities.astype(np.float64), members.astype(np.float64), weights)
+    chances, there = probabilities.astype(np.float64), members.astype(np.float64)
     figures = {
         "subset_accuracy": share_interval(basic["subset_accuracy"], groups),
         "micro_f1": share_interval(basic["micro_f1"], groups),
@@ -75,6 +75,6 @@ def measure_multi(
     macros = macro_figures(by_label, supports)
     figures |= {name: macros[name] for name in sorted(macros, key=order_of)}
     figures["log_loss"] = positive_interval(weighted_mean(losses, weights), groups, math.log(2))
-    figures["calibration_error"] = share_interval(error, groups)
+    figures["calibration_error"] = calibration_figure(chances, there, resamples)
     figures["brier"] = positive_interval(weighted_mean(squares, weights), groups, 0.25)
     return figures, label_figures(by_label, supports, members.sum(0))

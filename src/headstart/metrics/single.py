@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from headstart.metrics.calibration import TINY, calibration_error, weighted_mean
+from headstart.metrics.calibration import TINY, calibration_figure, weighted_mean
 from headstart.metrics.intervals import (
     Resamples,
     mean_interval,
@@ -158,13 +158,13 @@ def measure_single(
     loss = weighted_mean(-np.log(np.clip(of_truth, TINY, 1.0)), weights)
     squares = (probabilities.astype(np.float64) ** 2).sum(1) - 2 * of_truth + 1
     confidence = probabilities.max(1).astype(np.float64)
-    error = calibration_error(confidence, (said == truth).astype(np.float64), weights)
+    right = (said == truth).astype(np.float64)
     figures = {"accuracy": share_interval(basic["accuracy"], groups)}
     macros = macro_figures(by_label, supports)
     figures["balanced_accuracy"] = macros["macro_recall"]
     figures |= {name: macros[name] for name in sorted(macros, key=order_of)}
     figures["log_loss"] = positive_interval(loss, groups, math.log(max(labels, 2)))
-    figures["calibration_error"] = share_interval(error, groups)
+    figures["calibration_error"] = calibration_figure(confidence, right, resamples)
     figures["brier"] = positive_interval(weighted_mean(squares, weights), groups, 1.0)
     return figures, label_figures(by_label, supports, np.bincount(truth, minlength=labels))
 
