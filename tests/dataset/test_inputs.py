@@ -48,6 +48,7 @@ def test_what_is_not_there(tmp_path):
         (np.array([1.0, 1.0, 2.0]), ["1", "1", "2"], False),
         (pd.Series(["a", "a", "b"], index=[7, 8, 9]), ["a", "a", "b"], False),
         (["a;b", "a", "b"], ["a;b", "a", "b"], False),
+        (["NA", "NA", "EU"], ["NA", "NA", "EU"], False),
         ([["a", "b"], ["b"], []], [("a", "b"), ("b",), ()], True),
         (np.array([[1, 0], [1, 1], [0, 0]]), [("0",), ("0", "1"), ()], True),
         ([[1, 0], [1, 1], [0, 0]], [("0",), ("0", "1"), ()], True),
@@ -65,6 +66,8 @@ def test_pairs(targets, expected, multi):
 
 def test_pairs_with_groups_and_gaps():
     arrays = list(np.zeros((3, 4, 4, 3)))
+    assert len(from_pairs(arrays, np.array([1, np.nan, 2], np.float32)).samples) == 2
+    assert len(from_pairs(arrays, [np.float32(1), np.float32("nan"), " "]).samples) == 1
     dataset = from_pairs(arrays, ["a", None, "b"], groups=[1, 2, None])
     assert [(sample.name, sample.group) for sample in dataset.samples] == [
         ("input 0", "1"),

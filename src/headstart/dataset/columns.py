@@ -36,7 +36,7 @@ def find_input_column(table: Table, suffixes: Collection[str], taken: Collection
     raise DataError(
         f"No column of {table.name} holds files that are there or end in "
         f"{', '.join(sorted(suffixes))}.",
-        f"Name the column that holds the paths; the columns are: {', '.join(table.columns)}.",
+        f"Name the column of paths (--image COLUMN), one of: {', '.join(table.columns)}.",
     )
 
 

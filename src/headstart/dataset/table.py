@@ -11,8 +11,6 @@ from headstart.errors import DataError, closest
 from headstart.schema import Unreadable
 
 PEEKED = 200
-MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "null", "<na>"})
-"""What an empty cell looks like in text. `None` is not among them: it is a usual class name."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,13 @@ class Table:
 
 
 def is_missing(cell: Any) -> bool:
-    """Tell whether a cell is empty: None, NaN, pandas' own NA, or text that stands for them."""
+    """Tell whether a cell is empty: None, NaN, pandas' own NA, or nothing but blanks."""
     if cell is None:
         return True
     if isinstance(cell, str):
-        return cell.strip().lower() in MISSING
+        return not cell.strip()
+    if hasattr(cell, "item") and getattr(cell, "ndim", 1) == 0:
+        cell = cell.item()
     if isinstance(cell, float):
         return cell != cell
     return type(cell).__name__ in ("NAType", "NaTType")

@@ -17,6 +17,9 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 DELIMITERS = ",;\t|"
 DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+MISSING = frozenset({"nan", "na", "n/a", "#n/a", "null", "<na>"})
+"""How programs write an empty cell in text. `None` is not among them: it is a usual class name."""
+
 LONGEST_CELL = 2**31 - 1
 LOOKED_AT = 20
 
@@ -131,7 +134,10 @@ def _read_text(path: Path, raw: bytes, suffixes: Collection[str]) -> Table:
         notes.append(f"Set aside {len(ragged):,} rows with too many or too few cells.")
     lines = [line for row, line in zip(rows, lines, strict=True) if len(row) == len(header)]
     cells = list(zip(*(row for row in rows if len(row) == len(header)), strict=True))
-    columns = dict(zip(header, map(list, cells), strict=True))
+    columns = {
+        name: [None if cell.strip().lower() in MISSING else cell for cell in column]
+        for name, column in zip(header, cells, strict=True)
+    }
     return Table(
         f"'{path}'",
         path.parent,
