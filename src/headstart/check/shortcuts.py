@@ -5,7 +5,7 @@ they go with the label, a good figure may only say that the model learnt where a
 
 Each fact is judged alone by the plainest rule there is: cut it into a few ranges, answer each range
 with the label that is commonest there. The rule is scored by balanced accuracy on folds it has not
-seen (twins kept together), against the same with the labels shuffled, and the chance that it did as
+seen, against the same with the labels shuffled, and the chance that it did as
 well by luck is multiplied by the number of facts of its kind (truths, words, numbers).
 """
 
@@ -55,10 +55,14 @@ class Rule:
 
 def find_shortcuts(looked: Looked) -> list[Finding]:
     """Say which facts about files predict the label far better than guessing."""
+    # Of twins only the first counts: copies repeat their facts and label, and prove nothing more.
+    repeated = {position for twins in looked.twins for position in twins[1:]}
     positions = [
         position
         for position in range(looked.learning)
-        if looked.facts[position] and len(labels_of(looked.samples[position].target)) == 1
+        if position not in repeated
+        and looked.facts[position]
+        and len(labels_of(looked.samples[position].target)) == 1
     ]
     positions = _keep_enough(looked, positions)
     if not positions:
@@ -70,7 +74,7 @@ def find_shortcuts(looked: Looked) -> list[Finding]:
         for name, values in scalar_facts(looked.facts, positions)
         if len(set(values)) > 1
     }
-    folds = _fold(targets, _group(looked, positions))
+    folds = _fold(targets)
     findings = []
     for family in ("truth", "word", "number"):
         columns = {
@@ -160,23 +164,13 @@ def _keep_enough(looked: Looked, positions: list[int]) -> list[int]:
     return [at for at, name in zip(positions, names, strict=True) if name in enough]
 
 
-def _group(looked: Looked, positions: Sequence[int]) -> np.ndarray:
-    group = {position: position for position in positions}
-    for twins in looked.twins:
-        for position in twins:
-            if position in group:
-                group[position] = twins[0]
-    return np.asarray([group[position] for position in positions])
-
-
-def _fold(targets: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Deal whole groups out to folds, label by label, so that every fold has its share of each."""
+def _fold(targets: np.ndarray) -> np.ndarray:
+    """Deal samples out to folds label by label, so that every fold has its share of each."""
     order = np.random.default_rng(0).permutation(len(targets))
     order = order[np.argsort(targets[order], kind="stable")]
-    fold_of: dict[int, int] = {}
-    for row in order.tolist():
-        fold_of.setdefault(int(groups[row]), len(fold_of) % FOLDS)
-    return np.asarray([fold_of[int(group)] for group in groups])
+    folds = np.empty(len(targets), np.int64)
+    folds[order] = np.arange(len(targets)) % FOLDS
+    return folds
 
 
 def _family(values: Sequence[Any]) -> str:
