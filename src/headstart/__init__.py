@@ -5,7 +5,9 @@ The public names load on first use, so that `import headstart` stays quick and n
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,10 +43,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'headstart' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+class _Front(ModuleType):
+    """The package itself, whose public names stay the functions they are.
+
+    `headstart.fit` is a function, and `headstart/fit.py` a module: importing the latter would put
+    it in the former's place. A property cannot be overwritten that way.
+    """
+
+
+def _public(name: str) -> property:
+    def load(_: ModuleType) -> Any:
+        return getattr(import_module(_HOMES[name]), name)
+
+    # The import system sets a submodule as an attribute of its package: here that is ignored.
+    return property(load, lambda _, module: None)
+
+
+for _name in _HOMES:
+    setattr(_Front, _name, _public(_name))
+sys.modules[__name__].__class__ = _Front
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Every default of training, as pure functions of the data's size. A person can read them all here."""
+"""Every default of training, as pure functions of the data's size, where a person can read them."""
 
 from __future__ import annotations
 

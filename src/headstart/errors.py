@@ -44,7 +44,7 @@ class DataError(UserError):
 
 
 class UnreadableInput(DataError):
-    """One input (a file, say) cannot be decoded. Collections set such inputs aside and list them."""
+    """One input (a file, say) cannot be decoded. Collections set such aside and list them."""
 
     kind = "unreadable"
 

@@ -21,7 +21,7 @@ def judge(
 ) -> tuple[Evaluation, np.ndarray]:
     """Return a model's evaluation on labelled samples, and which of them it calls known."""
     found = features.survey(samples, model.modality, model.backbone, progress)
-    vectors = model.join(features.readings(found.shelf, found.samples))
+    vectors = model.head.read(features.readings(found.shelf, found.samples))
     probabilities, known = model.judge(vectors)
     encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
     groups = [str(number) for number in group_numbers(found.samples)]
@@ -68,7 +68,7 @@ def evaluate(
     `image`, `label`, `group` and `separator` choose the columns of a table, as in `fit`.
     """
     progress = progress or Silent()
-    found = dataset.read(
+    found = dataset.scan(
         data,
         suffixes=model.modality.suffixes,
         input_column=image,
@@ -85,6 +85,7 @@ def evaluate(
     evaluation, known = judge(model, survey.samples, seed, progress)
     return {
         **plain(evaluation),
+        "modality": model.modality.name,
         "strategy": model.strategy,
         "backbone": model.backbone.name,
         "unknown": {"rate_on_test": float(1 - known.mean())},

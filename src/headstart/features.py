@@ -41,7 +41,7 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over the data found: the samples that could be read, and where their rows lie."""
+    """What one pass over the data found: the samples that can be read, and where their rows lie."""
 
     samples: tuple[Sample, ...]
     set_aside: tuple[Unreadable, ...]
@@ -123,8 +123,10 @@ def survey(
     backbone: Backbone,
     progress: Progress | None = None,
 ) -> Survey:
-    """Read every sample once: its sketch (for near-duplicates) and its readings, from the store
-    where they are there already."""
+    """Read every sample once: its sketch (for near-duplicates) and its readings.
+
+    What the store has already is not computed again.
+    """
     progress = progress or Silent()
     begun = time.perf_counter()
     precision = choose(backbone, modality)

@@ -14,7 +14,7 @@ import numpy as np
 from headstart import __version__, dataset, features, model_folder
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone
-from headstart.check import examine
+from headstart.check import examine, find_mislabels
 from headstart.dataset import splits
 from headstart.evaluate import judge, plain, raise_strict
 from headstart.features import Survey
@@ -25,7 +25,7 @@ from headstart.novelty import FALSE_ALARMS
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
-from headstart.schema import Choice, Sample, Unreadable
+from headstart.schema import Sample, Unreadable
 from headstart.tasks.base import Task
 
 FORMAT = 1
@@ -232,6 +232,7 @@ def _evidence(
         "format": FORMAT,
         "headstart": __version__,
         **plain(evaluation),
+        "modality": model.modality.name,
         "n_train": len(sides.train),
         "strategy": model.strategy,
         "backbone": model.backbone.name,
@@ -283,7 +284,24 @@ def _findings(
     testing: Survey | None,
     set_aside: Sequence[Unreadable],
 ) -> list[dict[str, Any]]:
-    return []
+    """Look at the data as `check` does, and for likely mislabels among what was learnt from."""
+    own = testing.samples if testing else ()
+    keys = [sample.key for sample in (*learning.samples, *own)]
+    findings = list(
+        examine(
+            learning.samples,
+            model.modality,
+            test=own,
+            set_aside=set_aside,
+            sketches=learning.sketches.gather("sketch", keys),
+        )
+    )
+    encoded = model.task.encode([sample.target for sample in sides.train], model.labels)
+    if model.out_of_fold is not None and encoded.ndim == 1:
+        probabilities = model.task.probabilities(model.out_of_fold, model.head.temperature)
+        names = [sample.name for sample in sides.train]
+        findings += find_mislabels(probabilities, encoded, model.labels, names)
+    return [asdict(finding) for finding in findings]
 
 
 def _show_mistakes(model: Model, samples: Sequence[Sample]) -> dict[str, dict[str, str]]:

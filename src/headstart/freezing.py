@@ -22,7 +22,7 @@ def _stage_of(backbone: Backbone) -> dict[str, int]:
 
 
 def freeze(backbone: Backbone, boundary: int) -> list[tuple[str, nn.Parameter]]:
-    """Freeze the stages before `boundary`, open the rest; return the trainable parameters by name."""
+    """Freeze the stages before `boundary`, open the rest; return what is trainable, by name."""
     owner = _stage_of(backbone)
     module = backbone.module
     trainable = []

@@ -32,7 +32,7 @@ from headstart.tasks.base import Task
 from headstart.trainer import train
 
 FINAL = ("pooled", "mean", "token")
-"""Which reading of the last stage a trained head stands on: the library's own pooling if it has one."""
+"""The reading of the last stage that a trained head stands on: the library's own pooling first."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,8 @@ class Job:
 def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
     """Return a number a sample, equal exactly for samples of one group; the lone get their own."""
     numbers: dict[object, int] = {}
-    return np.array(
-        [
-            numbers.setdefault(at if sample.group is None else ("group", sample.group), len(numbers))
-            for at, sample in enumerate(samples)
-        ]
-    )
+    owners = [at if s.group is None else ("group", s.group) for at, s in enumerate(samples)]
+    return np.array([numbers.setdefault(owner, len(numbers)) for owner in owners])
 
 
 class _Learning:
@@ -106,9 +102,7 @@ class _Learning:
             seconds=self.left(),
             progress=self.progress,
         )
-        self.choices += [
-            Choice(t.what, t.score, t.low, t.high, t.seconds, t.kept, t.why) for t in search.trials
-        ]
+        self.choices += [trial.choice() for trial in search.trials]
         self.out_of_fold = search.out_of_fold
         return search.head
 
@@ -187,9 +181,7 @@ def _final_reading(backbone: Backbone, state: State, boundary: int) -> tuple[str
     return name, found[name].shape[1]
 
 
-def learn(
-    job: Job, *, backbone: Backbone | None = None, progress: Progress | None = None
-) -> Model:
+def learn(job: Job, *, backbone: Backbone | None = None, progress: Progress | None = None) -> Model:
     """Run a job's strategy and return the model. An opened backbone saves opening it again."""
     work = _Learning(job, backbone, progress or Silent())
     strategy = STRATEGIES.get(job.strategy)()
@@ -212,5 +204,5 @@ def learn(
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
     )
-    model.novelty = fit_novelty(model.join(found), work.encoded, work.folds)
+    model.novelty = fit_novelty(head.read(found), work.encoded, work.folds)
     return model

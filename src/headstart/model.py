@@ -5,7 +5,7 @@ Nothing here trains. A model is made by `learn`, kept by `model_folder`, and ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from headstart.backbones.base import Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
 from headstart.features import BATCH, ahead, forward_readings
-from headstart.heads import Head, Reading
+from headstart.heads import Head
 from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
 from headstart.precision import at_precision
@@ -46,12 +46,8 @@ class Model:
     pictures: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     out_of_fold: np.ndarray | None = field(default=None, repr=False)
 
-    def join(self, readings: Mapping[Reading, np.ndarray]) -> np.ndarray:
-        """Put the readings that the head stands on side by side, in its order."""
-        return np.concatenate([readings[reading] for reading in self.head.readings], axis=1)
-
     def judge(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities and whether each row is known, for vectors made by `join`."""
+        """Return probabilities and whether each row is known, for vectors made by `head.read`."""
         probabilities = self.task.probabilities(self.head.logits(vectors), self.head.temperature)
         if self.novelty is None:
             return probabilities, np.ones(len(vectors), dtype=bool)
@@ -123,7 +119,7 @@ class Model:
     def _vectors(self, prepared: Sequence[Arrays]) -> np.ndarray:
         state = self.modality.collate(prepared, self.backbone.spec)
         wanted = {boundary for boundary, _ in self.head.readings}
-        return self.join(forward_readings(self.backbone, state, self.precision, wanted))
+        return self.head.read(forward_readings(self.backbone, state, self.precision, wanted))
 
     def _say(self, batch: Sequence[tuple[str, Arrays]]) -> Iterator[Prediction]:
         probabilities, known = self.judge(self._vectors([prepared for _, prepared in batch]))

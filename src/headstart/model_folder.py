@@ -26,14 +26,12 @@ import numpy as np
 
 from headstart import __version__
 from headstart.backbones.base import Backbone
-from headstart.backbones.source import build_backbone, open_backbone
+from headstart.backbones.source import build_backbone, open_backbone, split_name
 from headstart.errors import ModelFolderError, StorageError
 from headstart.features import forward_readings
 from headstart.heads import Head
-from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import Novelty
-from headstart.precision import at_precision
 from headstart.registry import MODALITIES, TASKS
 
 FORMAT = 1
@@ -49,7 +47,8 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
     from headstart.report import render
 
     prepare_folder(folder)
-    contained = self_contained or model.trained or model.backbone.recipe["source"] == "folder"
+    local = split_name(model.backbone.name)[0] == "folder"
+    contained = self_contained or model.trained or local
     try:
         _write_tensors(folder / HEAD, _head_tensors(model))
         if contained:
@@ -57,7 +56,8 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
         else:
             (folder / WEIGHTS).unlink(missing_ok=True)
         _write(folder / EVALUATION, json.dumps(model.evaluation, indent=1).encode())
-        _write(folder / REPORT, render(model.evaluation, model.pictures).encode())
+        page = render(model.evaluation, model.pictures, folder=str(folder))
+        _write(folder / REPORT, page.encode())
         manifest = _manifest(model, contained)
         manifest["files"] = {
             name: _hash(folder / name) for name in ([HEAD, WEIGHTS] if contained else [HEAD])
@@ -100,17 +100,8 @@ def load(folder: str | Path, *, offline: bool = False) -> Model:
             raise _damaged(folder, f"{name} is not as it was written")
     tensors = _read_tensors(folder / HEAD)
     backbone = _open(folder, manifest["backbone"], offline)
-    readings = tuple((int(boundary), str(name)) for boundary, name in manifest["head"]["readings"])
-    head = Head(
-        readings=readings,
-        temperature=float(manifest["head"]["temperature"]),
-        **{
-            name.removeprefix("head."): array
-            for name, array in tensors.items()
-            if name.startswith("head.")
-        },
-    )
-    kept = {n.removeprefix("novelty."): a for n, a in tensors.items() if n.startswith("novelty.")}
+    head = Head.from_arrays(manifest["head"]["readings"], _part(tensors, "head."))
+    novelty = _part(tensors, "novelty.")
     model = Model(
         MODALITIES.get(manifest["modality"])(),
         backbone,
@@ -120,7 +111,7 @@ def load(folder: str | Path, *, offline: bool = False) -> Model:
         manifest["strategy"],
         manifest["precision"],
         trained=bool(manifest["backbone"]["trained"]),
-        novelty=Novelty.from_arrays(kept) if kept else None,
+        novelty=Novelty.from_arrays(novelty) if novelty else None,
         evaluation=read_evaluation(folder),
     )
     _verify(model, np.asarray(manifest["golden"]["logits"], np.float64), folder)
@@ -176,10 +167,7 @@ def _manifest(model: Model, contained: bool) -> dict[str, Any]:
             "contained": contained,
             "trained": model.trained,
         },
-        "head": {
-            "readings": [list(reading) for reading in model.head.readings],
-            "temperature": model.head.temperature,
-        },
+        "head": {"readings": [list(reading) for reading in model.head.readings]},
         "golden": {"seed": GOLDEN_SEED, "logits": _golden_logits(model).tolist()},
     }
 
@@ -191,7 +179,7 @@ def _golden_logits(model: Model) -> np.ndarray:
     state = modality.collate([modality.prepare(raw, spec) for raw in raws], spec)
     wanted = {boundary for boundary, _ in model.head.readings}
     found = forward_readings(model.backbone, state, "float32", wanted)
-    return model.head.logits(model.join(found))
+    return model.head.logits(model.head.read(found))
 
 
 def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
@@ -229,17 +217,15 @@ def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
 
 
 def _head_tensors(model: Model) -> dict[str, np.ndarray]:
-    head = model.head
-    tensors = {
-        "head.center": head.center,
-        "head.scale": head.scale,
-        "head.weight": head.weight,
-        "head.bias": head.bias,
-    }
+    tensors = {f"head.{name}": array for name, array in model.head.arrays().items()}
     if model.novelty is not None:
-        arrays = model.novelty.to_arrays()
+        arrays = model.novelty.arrays()
         tensors |= {f"novelty.{name}": array for name, array in arrays.items()}
     return tensors
+
+
+def _part(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {n.removeprefix(prefix): array for n, array in tensors.items() if n.startswith(prefix)}
 
 
 def _weights(backbone: Backbone) -> dict[str, np.ndarray]:

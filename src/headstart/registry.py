@@ -2,8 +2,8 @@
 
 A provider is named by `package.module:attribute` and imported when it is first asked for, so
 listing names costs nothing. headstart's own providers are declared as entry points in
-`pyproject.toml` like anybody else's; a plugin that declares `[project.entry-points."headstart.tasks"]`
-is found the same way.
+`pyproject.toml` like anybody else's; a plugin that declares
+`[project.entry-points."headstart.tasks"]` is found the same way.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from headstart import features
 from headstart.backbones.source import open_backbone
-from headstart.dataset import from_pairs
+from headstart.dataset import from_pairs, read_inputs
 from headstart.errors import DataError
 from headstart.learn import FINAL, Job, learn
 from headstart.modalities.base import Modality
@@ -82,9 +82,9 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_[0]!r}); it takes two.")
-        samples = from_pairs(inputs, [str(number) for number in numbers], groups)
+        found = from_pairs(inputs, [str(number) for number in numbers], groups)
         job = Job(
-            samples=_identified(samples, modality),
+            samples=_identified(found.samples, modality),
             labels=tuple(str(number) for number in range(len(self.classes_))),
             backbone=self.backbone,
             strategy=self.strategy,
@@ -137,7 +137,7 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the features of each input."""
         check_is_fitted(self)
         inputs, modality = _inputs(X), _modality()
-        samples = _identified(from_pairs(inputs, [None] * len(inputs)), modality)
+        samples = _identified(read_inputs(inputs, modality.suffixes), modality)
         found = features.survey(samples, modality, self.backbone_)
         readings = features.readings(found.shelf, found.samples)
         here = {name: rows for (at, name), rows in readings.items() if at == self.boundary_}

@@ -2,8 +2,8 @@
 
 A *shelf* holds one kind of result (say, the readings of one backbone at one precision); its name is
 the hash of what it describes, so other weights or other preprocessing are another shelf. On a shelf
-lie *segments*: safetensors files that are written under a temporary name and renamed when whole, and
-never changed after. Two processes that compute the same thing write two segments and neither harms
+lie *segments*: safetensors files, written under a temporary name, renamed when whole and never
+changed after. Two processes that compute the same thing write two segments and neither harms
 the other; a process that is killed leaves a temporary file that nobody reads.
 
 Rows are per-sample arrays by name. Samples of one shape are stacked; where the first dimension
@@ -89,7 +89,7 @@ class Segment:
         return found
 
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "F16": np.dtype(np.float16),
     "F32": np.dtype(np.float32),
@@ -113,7 +113,7 @@ def _pack(rows: Sequence[Arrays], keys: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 class Shelf:
-    """All stored rows of one kind. Open one with what describes it; read and write by sample key."""
+    """All stored rows of one kind: opened by what describes it, read and written by sample key."""
 
     def __init__(self, about: Mapping[str, Any], root: Path | None = None) -> None:
         self.about = dict(about)
@@ -201,8 +201,8 @@ class Shelf:
             with suppress(OSError):
                 temporary.unlink()
             if "os error" in str(error).lower() or "no space" in str(error).lower():
-                full = OSError(errno.ENOSPC, str(error)) if "28" in str(error) else OSError(str(error))
-                raise _storage_error(full, self.folder) from error
+                full = errno.ENOSPC if "28" in str(error) else errno.EIO
+                raise _storage_error(OSError(full, str(error)), self.folder) from error
             raise
         return final
 
@@ -229,6 +229,8 @@ class Shelf:
 
     def gather(self, name: str, keys: Sequence[str]) -> np.ndarray:
         """Return one named array for many samples as a matrix, on disk when it is large."""
+        if any(key not in self for key in keys):
+            self.refresh()
         first = self.get(keys[0])[name]
         shape = (len(keys), *first.shape)
         matrix = spacious(shape, first.dtype, self.folder)
@@ -316,7 +318,7 @@ def usage(root: Path | None = None) -> list[dict[str, Any]]:
 def empty(root: Path | None = None) -> int:
     """Delete everything in the store; return how many bytes that freed."""
     root = root or places.store()
-    freed = sum(record["bytes"] for record in usage(root))
+    freed: int = sum(record["bytes"] for record in usage(root))
     shutil.rmtree(root, ignore_errors=True)
     return freed
 

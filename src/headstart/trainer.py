@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,15 +68,12 @@ class _Run:
         self.reading, self.fetch = reading, fetch
         named = [*freeze(backbone, phase.boundary), *head.named_parameters("head")]
         self.parameters = [parameter for _, parameter in named]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in self.parameters if p.dim() > 1]},
-                # Norms and biases have one dimension; pulling them to zero helps nothing.
-                {"params": [p for p in self.parameters if p.dim() <= 1], "weight_decay": 0.0},
-            ],
-            lr=phase.rate,
-            weight_decay=phase.weight_decay,
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.parameters if p.dim() > 1]},
+            # Norms and biases have one dimension; pulling them to zero helps nothing.
+            {"params": [p for p in self.parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=phase.rate, weight_decay=phase.weight_decay)
 
     def logits(self, pairs: Sequence[tuple[int, int]]) -> torch.Tensor:
         state = self.fetch(pairs)
@@ -115,9 +113,7 @@ class _Run:
         body, head = self.backbone.module.state_dict(), self.head.state_dict()
         return {n: t.clone() for n, t in body.items()}, {n: t.clone() for n, t in head.items()}
 
-    def restore(
-        self, state: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
-    ) -> None:
+    def restore(self, state: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]) -> None:
         self.backbone.module.load_state_dict(state[0])
         self.head.load_state_dict(state[1])
 
