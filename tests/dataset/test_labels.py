@@ -53,6 +53,12 @@ def test_a_separator_that_is_evident_is_taken_and_said(tmp_path):
     assert any("several labels" in note and "'|'" in note for note in dataset.notes)
 
 
+def test_one_example_of_several_labels_is_evidence_enough(tmp_path):
+    found, dataset = read_labels(tmp_path, "sea", "sun", "sea;sun", "sea", "sun")
+    assert dataset.multi
+    assert found[2] == ("sea", "sun")
+
+
 def test_an_empty_separator_never_splits(tmp_path):
     cells = ("sea|sun", "sun", "sea", "sea|sun", "sun", "sea")
     found, dataset = read_labels(tmp_path, *cells, separator="")
@@ -69,7 +75,10 @@ def test_an_empty_separator_never_splits(tmp_path):
     ],
 )
 def test_names_with_marks_in_them_are_kept_whole(tmp_path, cells):
-    assert not read_labels(tmp_path, *cells)[1].multi
+    dataset = read_labels(tmp_path, *cells)[1]
+    assert not dataset.multi
+    said = any("kept whole (separator ';'" in note for note in dataset.notes)
+    assert said == (";" in cells[0])
 
 
 @pytest.mark.parametrize("label", [["sea", "sun"], "sea,sun", "sea, sun"])

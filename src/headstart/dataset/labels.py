@@ -73,7 +73,13 @@ def write_targets(cells: Sequence[Any], separator: str | None = None) -> Labels:
                     'labels (separator "" keeps them whole).'
                 )
                 return Labels(_split(written, mark), multi=True, notes=(note,), separator=mark)
-    return Labels(list(written), multi=False, notes=_note_look_alikes(written))
+        notes = [
+            f"Labels hold '{mark}' and are kept whole (separator '{mark}' would split them)."
+            for mark in SEPARATORS
+            if any(mark in text for text in distinct)
+        ]
+        return Labels(written, multi=False, notes=(*notes, *_note_look_alikes(written)))
+    return Labels(written, multi=False, notes=_note_look_alikes(written))
 
 
 def is_listing(cell: Any) -> bool:
@@ -92,7 +98,7 @@ def _split(written: Sequence[str | None], mark: str) -> list[Any]:
 
 def _separates(distinct: set[str], mark: str) -> bool:
     split = [text.split(mark) for text in distinct]
-    if sum(len(parts) > 1 for parts in split) < 2:
+    if all(len(parts) == 1 for parts in split):
         return False
     parts = {part.strip() for parts in split for part in parts} - {""}
     return len(parts) < len(distinct)
