@@ -23,6 +23,9 @@ NORMAL_QUANTILE = 2.0537
 MOST_AXES = 64
 ROWS_AN_AXIS = 4
 AXES_ROWS = 512
+LEAST_REST = 1e-3
+"""What the axes leave over counts as no less than this share of it all: rounding is no surprise."""
+
 BLOCK = 4096
 
 
@@ -153,6 +156,6 @@ def describe(vectors: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> Nove
         np.ascontiguousarray(axes, np.float32),
         whiten,
         (means @ whiten).astype(np.float32),
-        np.array([max(rest / len(rows), 1e-9)], np.float32),
+        np.array([max(rest / len(rows), LEAST_REST * vectors.shape[1])], np.float32),
         np.array([np.inf], np.float32),
     )
