@@ -86,7 +86,7 @@ def fit(
     if task is not None:
         TASKS.get(task)
     if out is not None:
-        model_folder.prepare_folder(Path(out))
+        model_folder.check_folder(Path(out))
     modality: Modality = MODALITIES.get("image")()
     found = dataset.read(
         data,
@@ -109,6 +109,7 @@ def fit(
     set_aside = (*found.set_aside, *learning.set_aside, *(testing.set_aside if testing else ()))
     if strict and set_aside:
         raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
+    dataset.require_trainable(learning.samples, multi=found.multi)
 
     kind = _task(task, learning.samples, progress)
     labels = kind.labels([sample.target for sample in learning.samples])
@@ -299,6 +300,11 @@ def _findings(
     encoded = model.task.encode([sample.target for sample in sides.train], model.labels)
     if model.out_of_fold is not None and encoded.ndim == 1:
         probabilities = model.task.probabilities(model.out_of_fold, model.head.temperature)
+        kept = next(choice for choice in model.choices if choice.kept)
+        shares = model.task.shares(encoded, len(model.labels))
+        guessing = model.task.score(np.tile(shares, (len(encoded), 1)), encoded)
+        if kept.low <= guessing:  # a model that knows nothing suspects everything
+            return [asdict(finding) for finding in findings]
         names = [sample.name for sample in sides.train]
         findings += find_mislabels(probabilities, encoded, model.labels, names)
     return [asdict(finding) for finding in findings]

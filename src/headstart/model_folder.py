@@ -14,8 +14,10 @@ travels) and compares with what they gave when the model was made.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -46,10 +48,11 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
     """Write a model folder; files go in under temporary names and the manifest goes last."""
     from headstart.report import render
 
-    prepare_folder(folder)
+    check_folder(folder)
     local = split_name(model.backbone.name)[0] == "folder"
     contained = self_contained or model.trained or local
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         _write_tensors(folder / HEAD, _head_tensors(model))
         if contained:
             _write_tensors(folder / WEIGHTS, _weights(model.backbone))
@@ -69,8 +72,8 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
     return folder
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make sure a model can be written to a folder; asked before any long work."""
+def check_folder(folder: Path) -> None:
+    """Make sure a model can be written to a folder, and write nothing; asked before long work."""
     if folder.exists() and not folder.is_dir():
         raise ModelFolderError(f"{folder} is a file, not a folder.", "Give --out another name.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
@@ -78,13 +81,11 @@ def prepare_folder(folder: Path) -> None:
             f"{folder} is not empty and holds no headstart model.",
             "Give --out a new folder, so that nothing of yours is overwritten.",
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{secrets.token_hex(4)}.tmp"
-        probe.write_bytes(b"headstart")
-        probe.unlink()
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise _cannot_write(folder, NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file"))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _cannot_write(folder, PermissionError(errno.EACCES, f"{nearest} is read-only"))
 
 
 def load(folder: str | Path, *, offline: bool = False) -> Model:
