@@ -2,6 +2,7 @@
 
 import io
 import struct
+from functools import cache
 
 import numpy as np
 from PIL import Image as Pillow
@@ -44,6 +45,7 @@ def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
     return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
 
 
+@cache
 def odd_files() -> dict[str, bytes]:
     """Return pictures that both timm's and transformers' loaders read like plain RGB ones."""
     base = photo()
@@ -73,7 +75,7 @@ def odd_files() -> dict[str, bytes]:
         "animated-webp": encode(
             frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True
         ),
-        "huge": encode(base.resize((3600, 2400)), "JPEG", quality=60),
+        "huge": encode(base.resize((3000, 2000)), "JPEG", quality=60),
         "webp": encode(base, "WEBP"),
         "avif": encode(base, "AVIF"),
         "jpeg2000": encode(small, "JPEG2000"),

@@ -25,7 +25,7 @@ from headstart.schema import Finding
 FOLDS = 5
 RANGES = 12
 MOST_SAMPLES = 4000
-SHUFFLES = 2000
+SHUFFLES = 1000
 SURE = 0.01
 """The most that chance may explain, after the number of facts is counted."""
 
