@@ -1,8 +1,8 @@
-"""One pass over the data: decode, sketch and forward, overlapping; results go to the store.
+"""One pass over the data: decode, sketch and forward; what it gives goes to the store.
 
 The frozen part of a backbone is a pure function of a sample, so what it gives is asked of the
 store first and computed only where it is missing. Decoding runs in threads (the decoders release
-the interpreter's lock) while the forward pass runs in the caller's.
+the interpreter's lock).
 """
 
 from __future__ import annotations
@@ -59,9 +59,14 @@ def boundaries_read(depth: int) -> list[int]:
     return sorted({round(depth * (step + 1) / READ_AT_MOST) for step in range(READ_AT_MOST)})
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def ahead(work: Callable[[In], Out], items: Sequence[In], window: int) -> Iterator[Out]:
     """Map in threads, in order, at most `window` results ahead of the reader: memory is bounded."""
-    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         waiting: deque[Future[Out]] = deque()
         try:
             for item in items:
@@ -151,20 +156,19 @@ def survey(
         if not positions:
             return
         progress.start("Reading and computing features", len(positions))
-        with at_precision(backbone, precision):
-            batch: list[tuple[int, Arrays, np.ndarray]] = []
-            for count, (position, prepared, sketch, why) in enumerate(
-                ahead(load, positions, 4 * BATCH), start=1
-            ):
-                if prepared is None or sketch is None:
-                    unreadable[known[position].key] = why
-                    progress.advance()
-                else:
-                    batch.append((position, prepared, sketch))
-                if batch and (len(batch) == BATCH or count == len(positions)):
+        with at_precision(backbone, precision), ThreadPoolExecutor(cores()) as pool:
+            # Decoding and the forward pass take turns on all cores. Side by side they would be
+            # slower: a matrix product waits for its slowest thread, and decoders hold the cores.
+            for at in range(0, len(positions), BATCH):
+                batch: list[tuple[int, Arrays, np.ndarray]] = []
+                for position, prepared, sketch, why in pool.map(load, positions[at : at + BATCH]):
+                    if prepared is None or sketch is None:
+                        unreadable[known[position].key] = why
+                    else:
+                        batch.append((position, prepared, sketch))
+                if batch:
                     yield from _compute(batch)
-                    progress.advance(len(batch))
-                    batch = []
+                progress.advance(min(BATCH, len(positions) - at))
         progress.finish()
 
     def _compute(

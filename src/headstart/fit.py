@@ -13,7 +13,7 @@ import numpy as np
 
 from headstart import __version__, dataset, features, model_folder
 from headstart.backbones.base import Backbone
-from headstart.backbones.source import open_backbone
+from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.dataset import splits
 from headstart.evaluate import judge, plain, raise_strict
@@ -164,6 +164,8 @@ def _announce(
     else:
         rest = f"a pass over {count:,} inputs takes about {long}; training makes many"
     progress.say(f"{strategy} on {backbone.name} ({about}): {rest}.")
+    if backbone.name.startswith("bundled/") and (stronger := stronger_on_this_machine()):
+        progress.say(f"A stronger backbone is on this machine: --backbone {stronger[0].name}")
     if backbone.opaque:
         progress.say(f"{backbone.name} is of a family that headstart takes as one stage.")
 
