@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,6 +32,16 @@ SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 SEARCH_ITERATIONS, FINAL_ITERATIONS = 100, 500
 
 
+@dataclass
+class Side:
+    """A fold: rows to fit and to judge on, and both in coordinates of the former's span."""
+
+    train: np.ndarray
+    held: np.ndarray
+    points: torch.Tensor
+    judged: torch.Tensor
+
+
 class Fitter:
     """Fits heads of one kind on readings of the same samples.
 
@@ -52,6 +63,7 @@ class Fitter:
         self.folds = folds
         self.kind: Kind = kind
         self.labels = labels
+        self._sides: dict[tuple[Reading, ...], list[Side]] = {}
         self._grams: dict[tuple[Reading, int], torch.Tensor] = {}
 
     def out_of_fold(
@@ -104,28 +116,23 @@ class Fitter:
         result: np.ndarray,
     ) -> None:
         """Few samples: every fold in the span of its own training side, all folds in one batch."""
-        sides, points, makers = [], [], []
-        for number in numbers:
-            train = np.flatnonzero(self.folds != number)
-            gram = torch.stack([self._gram(name, number) for name in vectors.names]).sum(0)
-            point, maker = span_of_gram(gram[train])
-            sides.append(train)
-            points.append(point)
-            makers.append((gram, maker))
-        most, wide = max(map(len, sides)), max(point.shape[1] for point in points)
+        sides = self._spans(vectors, numbers)
+        most = max(len(side.train) for side in sides)
+        wide = max(side.points.shape[1] for side in sides)
         batch = torch.zeros(len(numbers), most, wide + 1)
         weights = torch.zeros(len(numbers), most)
         extra = () if self.kind == "softmax" else (self.labels,)
         dtype = torch.int64 if self.kind == "softmax" else torch.float32
         targets = torch.zeros(len(numbers), most, *extra, dtype=dtype)
         penalties = torch.empty(len(numbers), len(priors))
-        for fold, (train, point) in enumerate(zip(sides, points, strict=True)):
-            batch[fold, : len(train), : point.shape[1]] = point
-            batch[fold, : len(train), -1] = 1
-            weights[fold, : len(train)] = self._weights(train, balanced)
-            targets[fold, : len(train)] = self._targets(train)
-            penalties[fold] = penalties_of(priors, len(train), vectors.width)
-        variance = (batch**2).sum(1) / torch.tensor([[len(side)] for side in sides])
+        for fold, side in enumerate(sides):
+            n, axes = side.points.shape
+            batch[fold, :n, :axes] = side.points
+            batch[fold, :n, -1] = 1
+            weights[fold, :n] = self._weights(side.train, balanced)
+            targets[fold, :n] = self._targets(side.train)
+            penalties[fold] = penalties_of(priors, n, vectors.width)
+        variance = (batch**2).sum(1) / torch.tensor([[len(side.train)] for side in sides])
         problems = Problems(
             self.kind,
             self.labels,
@@ -135,11 +142,24 @@ class Fitter:
             penalties,
         )
         weight = minimise(problems, tolerance=SEARCH_TOLERANCE, iterations=SEARCH_ITERATIONS)
-        for fold, number in enumerate(numbers):
-            gram, maker = makers[fold]
-            held = np.flatnonzero(self.folds == number)
-            inner = torch.einsum("nd,dpk->pnk", gram[held] @ maker, weight[fold, : maker.shape[1]])
-            result[:, held] = (inner + weight[fold, -1][:, None]).numpy()
+        for fold, side in enumerate(sides):
+            axes = side.points.shape[1]
+            inner = torch.matmul(side.judged, weight[fold, :axes].flatten(1))
+            inner = inner.reshape(len(side.held), len(priors), -1).transpose(0, 1)
+            result[:, side.held] = (inner + weight[fold, -1][:, None]).numpy()
+
+    def _spans(self, vectors: Vectors, numbers: Sequence[int]) -> list[Side]:
+        """Return every fold's two sides in the span of its training side; worked out once a set."""
+        if vectors.names not in self._sides:
+            sides = []
+            for number in numbers:
+                train = np.flatnonzero(self.folds != number)
+                held = np.flatnonzero(self.folds == number)
+                gram = torch.stack([self._gram(name, number) for name in vectors.names]).sum(0)
+                points, maker = span_of_gram(gram[train])
+                sides.append(Side(train, held, points, gram[held] @ maker))
+            self._sides[vectors.names] = sides
+        return self._sides[vectors.names]
 
     def _gram(self, name: Reading, number: int) -> torch.Tensor:
         """Return inner products of all samples with a fold's training side, standardised by it.

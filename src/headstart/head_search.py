@@ -40,7 +40,7 @@ PRIORS = (0.3, 3.0, 30.0, 300.0)
 FINER = 10**0.5
 """A set's penalty is then tried this factor stronger and weaker."""
 
-SCREEN_ROWS = 800
+SCREEN_ROWS = 700
 """Samples (or ten a label, if that is more) that all sets of readings are tried on first."""
 
 STILL_IN = 3

@@ -43,11 +43,12 @@ class Head:
             result[part] = (vectors[part] - self.center) @ weight + self.bias
         return result
 
-    def read(self, readings: Mapping[Reading, np.ndarray]) -> np.ndarray:
-        """Pick this head's readings from a mapping and lay them side by side."""
-        return np.concatenate(
-            [np.asarray(readings[key], np.float32) for key in self.readings], axis=1
-        )
+    def read(
+        self, readings: Mapping[Reading, np.ndarray], rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Pick this head's readings (of all samples, or of some rows) and lay them side by side."""
+        parts = [readings[key] if rows is None else readings[key][rows] for key in self.readings]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything but the readings' names as arrays, ready for safetensors."""
