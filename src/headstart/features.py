@@ -80,6 +80,17 @@ def ahead(work: Callable[[In], Out], items: Sequence[In], window: int) -> Iterat
                 future.cancel()
 
 
+def in_turns(work: Callable[[In], Out], items: Sequence[In], size: int) -> Iterator[list[Out]]:
+    """Map in threads, a batch at a time, standing still while the reader works on a batch.
+
+    Decoding and the forward pass so take turns on all cores. Side by side they would be slower: a
+    matrix product waits for its slowest thread, and decoders hold the cores.
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        for at in range(0, len(items), size):
+            yield list(pool.map(work, items[at : at + size]))
+
+
 def identify(
     samples: Sequence[Sample], modality: Modality
 ) -> tuple[list[Sample], list[Unreadable]]:
@@ -156,19 +167,17 @@ def survey(
         if not positions:
             return
         progress.start("Reading and computing features", len(positions))
-        with at_precision(backbone, precision), ThreadPoolExecutor(cores()) as pool:
-            # Decoding and the forward pass take turns on all cores. Side by side they would be
-            # slower: a matrix product waits for its slowest thread, and decoders hold the cores.
-            for at in range(0, len(positions), BATCH):
+        with at_precision(backbone, precision):
+            for loaded in in_turns(load, positions, BATCH):
                 batch: list[tuple[int, Arrays, np.ndarray]] = []
-                for position, prepared, sketch, why in pool.map(load, positions[at : at + BATCH]):
+                for position, prepared, sketch, why in loaded:
                     if prepared is None or sketch is None:
                         unreadable[known[position].key] = why
                     else:
                         batch.append((position, prepared, sketch))
                 if batch:
                     yield from _compute(batch)
-                progress.advance(min(BATCH, len(positions) - at))
+                progress.advance(len(loaded))
         progress.finish()
 
     def _compute(

@@ -15,7 +15,7 @@ import numpy as np
 from headstart.backbones.base import Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
-from headstart.features import BATCH, ahead, forward_readings
+from headstart.features import BATCH, forward_readings, in_turns
 from headstart.heads import Head
 from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
@@ -71,27 +71,24 @@ class Model:
         """
         samples = self._samples(inputs)
         with at_precision(self.backbone, self.precision):
-            batch: list[tuple[str, Arrays]] = []
-            for sample, prepared in ahead(self._prepare, samples, 4 * BATCH):
-                if isinstance(prepared, UnreadableInput):
-                    if set_aside is None:
+            for outcomes in in_turns(self._prepare, samples, BATCH):
+                batch: list[tuple[str, Arrays]] = []
+                for sample, prepared in outcomes:
+                    if not isinstance(prepared, UnreadableInput):
+                        batch.append((sample.name, prepared))
+                    elif set_aside is None:
                         raise prepared
-                    set_aside.append(Unreadable(sample.name, prepared.message))
-                    continue
-                batch.append((sample.name, prepared))
-                if len(batch) == BATCH:
+                    else:
+                        set_aside.append(Unreadable(sample.name, prepared.message))
+                if batch:
                     yield from self._say(batch)
-                    batch = []
-            if batch:
-                yield from self._say(batch)
 
     def features(self, inputs: Any) -> np.ndarray:
         """Return the vectors that the head stands on, a row an input."""
-        samples, rows = self._samples(inputs), []
+        rows = []
         with at_precision(self.backbone, self.precision):
-            prepared = [self._must(self._prepare(sample)) for sample in samples]
-            for at in range(0, len(prepared), BATCH):
-                rows.append(self._vectors(prepared[at : at + BATCH]))
+            for outcomes in in_turns(self._prepare, self._samples(inputs), BATCH):
+                rows.append(self._vectors([self._must(outcome) for outcome in outcomes]))
         return np.concatenate(rows)
 
     def save(self, folder: str | Path, *, self_contained: bool = False) -> Path:
