@@ -46,7 +46,7 @@ SCREEN_ROWS = 700
 STILL_IN = 3
 """How many sets go on from there."""
 
-SEARCH_WORK = 3e9
+SEARCH_WORK = 3e8
 """Samples x features x labels that one set may spend on choosing: a few seconds."""
 
 SEARCH_NUMBERS = 60_000_000
@@ -188,7 +188,7 @@ class Tournament:
         problem, plain = self.problem, chosen.trial
         if problem.kind != "softmax" or bench.ridge or self.late or bench.evenness() < IMBALANCED:
             return chosen
-        tried = bench.attempt(*around(plain), balanced=True)
+        tried = bench.attempt(plain.readings, (plain.penalty,), balanced=True)
         gain = paired_difference(chosen.draws, tried.draws, bench.resamples.groups)
         change = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
         kept = gain.low > 0
@@ -210,7 +210,8 @@ class Tournament:
             count = f"; chosen on {len(bench.rows):,} samples"
             bench, before = Bench(problem, np.arange(problem.size)), chosen.trial
             names, priors = around(before)
-            if problem.size * problem.labels > 4 * SEARCH_LOGITS:
+            work = problem.size * problem.width(names) * problem.labels
+            if work > SEARCH_WORK or problem.size * problem.labels > 4 * SEARCH_LOGITS:
                 priors = (before.penalty,)
             chosen = bench.attempt(names, priors, balanced=before.class_weights)
             chosen.trial = replace(chosen.trial, kept=True, why=before.why + count)

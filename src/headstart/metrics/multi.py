@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.metrics.calibration import TINY, calibration_figure, weighted_mean
 from headstart.metrics.intervals import Resamples, positive_interval, share_interval
+from headstart.metrics.ranking import rank_support
 from headstart.metrics.single import (
     PerLabel,
     Scores,
@@ -60,7 +61,7 @@ def measure_multi(
         "precision": np.array([resamples.count(named[:, label]) for label in range(labels)]),
         "recall": of_truth,
         "f1": np.array(either),
-        "roc_auc": np.minimum(of_truth, of_rest),
+        "roc_auc": rank_support(of_truth, of_rest),
         "average_precision": of_truth,
     }
     exact = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)

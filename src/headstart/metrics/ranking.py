@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart.metrics.intervals import Z
+
 
 def rank_measures(
     scores: np.ndarray, positive: np.ndarray, weights: np.ndarray
@@ -40,6 +42,22 @@ def rank_measures(
         precision = np.where(said > 0, at_or_above / said, 0.0)
         average = (weight_yes * precision).sum(0) / total_yes
     return area, np.where(total_no > 0, average, np.nan)
+
+
+def rank_support(yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+    """Return how many yes/no answers a perfect ROC-AUC of so many positives and negatives is worth.
+
+    By Hanley and McNeil's variance and Newcombe's score interval for it: an area of 1 is compatible
+    with 1 - d where d² = z² V(1 - d). A share of 1 among z² (1 - d) / d answers says the same.
+    """
+    yes, no = np.maximum(yes, 1.0), np.maximum(no, 1.0)
+    middle = np.maximum((yes + no) / 2 - 1, 0.0)
+    missing = np.full(yes.shape, 0.5)
+    for _ in range(60):
+        area = 1 - missing
+        bracket = 1 + middle * missing / (1 + missing) + middle * area / (1 + area)
+        missing = np.clip(Z * Z * area * bracket / (yes * no), 1e-9, 0.95) * 0.5 + missing * 0.5
+    return np.asarray(Z * Z * (1 - missing) / missing)
 
 
 def sums_from(weights: np.ndarray, rows: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from headstart.metrics.intervals import (
     positive_interval,
     share_interval,
 )
-from headstart.metrics.ranking import rank_measures
+from headstart.metrics.ranking import rank_measures, rank_support
 from headstart.schema import Figure
 
 Scores = Mapping[str, np.ndarray]
@@ -89,12 +89,11 @@ def label_supports(
         return np.bincount(pairs // max(resamples.groups, 1), minlength=labels)
 
     of_truth = distinct(truth)
-    ranked = np.minimum(of_truth, resamples.groups - of_truth)
     return {
         "precision": distinct(said),
         "recall": of_truth,
         "f1": distinct(truth, said),
-        "roc_auc": np.maximum(ranked, 0),
+        "roc_auc": rank_support(of_truth, resamples.groups - of_truth),
         "average_precision": of_truth,
     }
 
