@@ -12,6 +12,10 @@ from headstart.schema import Finding
 DOUBT = 0.15
 """An example is doubted only when its own label gets less probability than this."""
 
+SURE = 0.8
+"""And only when another label gets at least this much. Where a model errs often, its calibrated
+probabilities seldom come this high, so it accuses few; a good model's mostly do."""
+
 
 def rank_doubtful(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the rows whose label is doubtful, the most doubtful first (confident learning).
@@ -31,7 +35,7 @@ def rank_doubtful(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     likely[rows, targets] = -1.0
     given = probabilities[rows, targets]
     margin = likely.max(1) - given
-    doubtful = np.flatnonzero((likely.max(1) > 0) & (given < DOUBT) & (margin > 0))
+    doubtful = np.flatnonzero((likely.max(1) >= SURE) & (given < DOUBT))
     ranked: np.ndarray = doubtful[np.argsort(-margin[doubtful], kind="stable")]
     return ranked
 
