@@ -302,7 +302,7 @@ def test_the_map_has_a_line_for_every_module():
     (text,) = [
         block.text for block in blocks_of(PAGES[0]) if block.text.startswith("src/headstart/\n")
     ]
-    told, floor, package = set(), 5, ""
+    told, floor, package = [], 5, ""
     for line in text.splitlines()[1:]:
         entry = re.fullmatch(r"( +)([\w/]+(?:\.py|/)) {2,}\S.*", line)
         if entry is None:
@@ -310,15 +310,16 @@ def test_the_map_has_a_line_for_every_module():
             continue
         indent, name = len(entry[1]), entry[2]
         package = package if indent > 2 else name if name.endswith("/") else ""
-        told.add(package + name if indent > 2 else name)
+        told.append(package + name if indent > 2 else name)
         if indent == 2 and name != "__init__.py":
             part = name_part(name.removesuffix("/").removesuffix(".py"))
             assert FLOOR_OF[part] == floor, f"{name} stands under another floor than its own"
     files = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py")}
     packages = {f"{name.split('/')[0]}/" for name in files if "/" in name}
     there = {name for name in files if not name.endswith("/__init__.py")} | packages
-    assert there - told == set(), "give these a line in README.md, under The house"
-    assert told - there == set(), "take these out of README.md, under The house"
+    assert there - set(told) == set(), "give these a line in README.md, under The house"
+    assert set(told) - there == set(), "take these out of README.md, under The house"
+    assert len(told) == len(set(told)), "a line stands twice in README.md, under The house"
 
 
 @pytest.fixture
