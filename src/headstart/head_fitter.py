@@ -16,14 +16,15 @@ from headstart.head_space import (
     Vectors,
     leading_axes,
     span_of_gram,
+    standard_points,
     standardise,
     turn_by_features,
     turn_by_samples,
 )
 from headstart.heads import Head, Kind, Reading
 
-IN_MEMORY = 100_000_000
-"""Numbers of a float32 array (400 MB) that may stay in memory; larger ones go through in blocks."""
+IN_MEMORY = 80_000_000
+"""Numbers of a float32 array (320 MB) that may stay in memory; larger ones go through in blocks."""
 
 LOGITS = 4_000_000
 """Logits worked on at a time: 16 MB, which processors' caches still like."""
@@ -200,38 +201,34 @@ class Fitter:
         standard = standardise(vectors, train)
         targets, weights = self._targets(train), self._weights(train, balanced)
         step = max(1, LOGITS // (len(priors) * self.labels))
-        held = standard.apply(vectors.rows(train)) if n * width <= IN_MEMORY else None
-        turned = None
-        if held is not None and n <= TURN_LIMIT and n < width:
-            turned = turn_by_samples(held)
-        elif held is not None and width <= TURN_LIMIT:
-            turned = turn_by_features(held)
-        points = turned.train if turned else held
-        del held
-        if points is not None:
-            points = torch.cat((points, torch.ones(n, 1)), dim=1)
+        points = turned = None
+        if n * width <= IN_MEMORY:
+            points = standard_points(vectors, standard, train)
+            if n <= TURN_LIMIT and n < width:
+                turned = turn_by_samples(points)
+            elif width <= TURN_LIMIT:
+                turned = turn_by_features(points)
+            points = turned.points if turned else points
         else:
             step = min(step, max(1, 2 * LOGITS // width))
 
         def blocks() -> Iterator[Block]:
             for start in range(0, n, step):
                 part = slice(start, start + step)
-                if points is not None:
-                    rows = points[part]
+                if points is None:
+                    rows = standard_points(vectors, standard, train[part])
                 else:
-                    fresh = standard.apply(vectors.rows(train[part]))
-                    rows = torch.cat((fresh, torch.ones(len(fresh), 1)), dim=1)
+                    rows = points[part]
                 yield Block(rows[None], targets[part][None], weights[part][None])
 
-        penalties = penalties_of(priors, n, width)[None]
+        variance, spread = torch.ones(width + 1), None
         if turned:
-            variance = torch.cat((turned.variance, torch.ones(1)))[None]
-            problems = Problems(self.kind, self.labels, n, blocks, variance, penalties)
+            variance = turned.variance
         else:
             some = train[:: max(1, n // AXES_ROWS)][:AXES_ROWS]
-            axes = leading_axes(standard.apply(vectors.rows(some)))
-            variance = torch.ones(1, width + 1)
-            problems = Problems(self.kind, self.labels, n, blocks, variance, penalties, axes.spread)
+            spread = leading_axes(standard.apply(vectors.rows(some))).spread
+        penalties = penalties_of(priors, n, width)[None]
+        problems = Problems(self.kind, self.labels, n, blocks, variance[None], penalties, spread)
         weight = minimise(problems, tolerance=tolerance, iterations=iterations)[0]
         if turned:
             inner = turned.weights(weight[:-1].flatten(1)).reshape(width, *weight.shape[1:])

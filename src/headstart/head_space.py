@@ -22,6 +22,7 @@ TURN_LIMIT = 640
 """Up to this many features or samples, an eigendecomposition costs less than it saves."""
 
 AXES_ROWS = 400
+BLOCK = 4096
 FLAT = 1e-6
 """Axes with less than this share of the largest variance are dropped: float32 cannot tell them."""
 
@@ -58,7 +59,7 @@ class Standard:
         return torch.from_numpy(vectors)
 
 
-def standardise(vectors: Vectors, index: np.ndarray, block: int = 4096) -> Standard:
+def standardise(vectors: Vectors, index: np.ndarray) -> Standard:
     """Fit centre and scale on the rows of an index, block by block.
 
     The scale has a floor of a thousandth of the median feature's, so a channel that hardly moved
@@ -66,8 +67,8 @@ def standardise(vectors: Vectors, index: np.ndarray, block: int = 4096) -> Stand
     """
     offset = vectors.rows(index[: min(len(index), 256)]).mean(0, dtype=np.float64)
     total, squares = np.zeros(vectors.width), np.zeros(vectors.width)
-    for start in range(0, len(index), block):
-        rows = vectors.rows(index[start : start + block]) - offset.astype(np.float32)
+    for start in range(0, len(index), BLOCK):
+        rows = vectors.rows(index[start : start + BLOCK]) - offset.astype(np.float32)
         total += rows.sum(0, dtype=np.float64)
         squares += np.einsum("nd,nd->d", rows, rows, dtype=np.float64)
     n = max(len(index), 1)
@@ -80,15 +81,24 @@ def standardise(vectors: Vectors, index: np.ndarray, block: int = 4096) -> Stand
     return Standard(center.astype(np.float32), scale.astype(np.float32))
 
 
+def standard_points(vectors: Vectors, standard: Standard, index: np.ndarray) -> torch.Tensor:
+    """Return standardised rows with a last column of ones, filled block by block."""
+    points = torch.ones(len(index), vectors.width + 1)
+    for start in range(0, len(index), BLOCK):
+        part = slice(start, start + BLOCK)
+        points[part, :-1] = standard.apply(vectors.rows(index[part]))
+    return points
+
+
 @dataclass
 class Turned:
-    """Samples in turned coordinates, and the way back to the weights of the features.
+    """Samples in turned coordinates (the last is 1, for the bias), and the way back.
 
     `variance` is that of each coordinate. `weights` maps W in these coordinates [d, ...] to W of
     the standardised features [D, ...].
     """
 
-    train: torch.Tensor
+    points: torch.Tensor
     variance: torch.Tensor
     weights: Callable[[torch.Tensor], torch.Tensor]
 
@@ -106,18 +116,22 @@ def span_of_gram(gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return axes * values.sqrt(), axes / values.sqrt()
 
 
-def turn_by_samples(train: torch.Tensor) -> Turned:
+def turn_by_samples(points: torch.Tensor) -> Turned:
     """Turn standardised training samples into their own span; exact, n coordinates at most."""
-    points, maker = span_of_gram(train @ train.T)
-    return Turned(points, (points**2).mean(0), lambda weight: train.T @ (maker @ weight))
+    inner = points[:, :-1]
+    turned, maker = span_of_gram(inner @ inner.T)
+    turned = torch.cat((turned, torch.ones(len(turned), 1)), dim=1)
+    return Turned(turned, (turned**2).mean(0), lambda weight: inner.T @ (maker @ weight))
 
 
-def turn_by_features(train: torch.Tensor, moment: torch.Tensor | None = None) -> Turned:
-    """Turn standardised training samples to the principal axes of their features; exact."""
-    if moment is None:
-        moment = train.T @ train / len(train)
-    values, axes = torch.linalg.eigh(moment)
-    return Turned(train @ axes, values.clamp_min(0.0), lambda weight: axes @ weight)
+def turn_by_features(points: torch.Tensor) -> Turned:
+    """Turn standardised training samples to the principal axes of their features, in place."""
+    inner = points[:, :-1]
+    values, axes = torch.linalg.eigh(inner.T @ inner / len(points))
+    for start in range(0, len(points), BLOCK):
+        inner[start : start + BLOCK] = inner[start : start + BLOCK] @ axes
+    variance = torch.cat((values.clamp_min(0.0), torch.ones(1)))
+    return Turned(points, variance, lambda weight: axes @ weight)
 
 
 @dataclass
