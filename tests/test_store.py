@@ -173,11 +173,59 @@ def test_a_negative_limit_is_refused():
 
 
 def test_a_large_matrix_lives_on_disk(monkeypatch):
-    monkeypatch.setattr(store, "MEMORY_BYTES", 10)
+    monkeypatch.setattr("headstart.matrix.MEMORY_BYTES", 10)
     fill(Shelf({"kind": "large"}), range(5))
     matrix = Shelf({"kind": "large"}).gather("x", [key(n) for n in range(5)])
     assert isinstance(matrix, np.memmap)
     assert matrix[4, 0] == 4
+    assert np.array_equal(matrix[[3, 1]][:, 0], [3, 1])
+    rows = matrix[1:3]
+    rows += 1
+    assert matrix[1, 0] == 1, "what is taken out is a copy"
+
+
+@pytest.mark.parametrize("most", [10, 1 << 20])
+def test_named_vectors_lie_side_by_side_in_the_order_asked_for(monkeypatch, most):
+    monkeypatch.setattr("headstart.matrix.MEMORY_BYTES", most)
+    shelf = Shelf({"kind": "beside"})
+    for numbers in (range(3), range(3, 6)):
+        for n in numbers:
+            shelf.put(key(n), {"a": np.full(2, n, np.float32), "b": np.full(3, -n, np.float32)})
+        shelf.flush()
+    beside = shelf.gather_beside(["b", "a"], [key(n) for n in (5, 0, 2, 5)])
+    assert np.array_equal(beside[:], [[-n] * 3 + [n] * 2 for n in (5, 0, 2, 5)])
+
+
+def test_shelves_filled_together_are_written_together(monkeypatch):
+    """A kill loses what waits on any shelf, so a small one must not wait for longer than others."""
+    monkeypatch.setattr(store, "SEGMENT_BYTES", 1000)
+
+    def produce(positions):
+        for position in positions:
+            yield position, [{"x": np.zeros(100, np.float32)}, {"x": np.zeros(1, np.float32)}]
+            if position == 5:
+                raise KeyboardInterrupt
+
+    wide, narrow = Shelf({"kind": "wide"}), Shelf({"kind": "narrow"})
+    with pytest.raises(KeyboardInterrupt):
+        store.fill([wide, narrow], [key(n) for n in range(9)], produce)
+    assert len(list(narrow.folder.glob("*.safetensors"))) == len(
+        list(wide.folder.glob("*.safetensors"))
+    )
+
+
+def test_merging_holds_a_bounded_part_in_memory(monkeypatch):
+    monkeypatch.setattr(store, "SEGMENT_BYTES", 10_000)
+    shelf = Shelf({"kind": "lots"})
+    for n in range(60):
+        shelf.put(key(n), {"x": np.full(200, n, np.float32)})
+        shelf.flush()
+    shelf.tidy()
+    sizes = [path.stat().st_size for path in shelf.folder.glob("*.safetensors")]
+    assert 2 < len(sizes) < 12
+    assert max(sizes) < 2 * 10_000
+    again = Shelf({"kind": "lots"})
+    assert all(again.get(key(n))["x"][0] == n for n in range(60))
 
 
 def test_a_store_that_cannot_be_written_says_where_and_what_to_do(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def judge(
 ) -> tuple[Evaluation, np.ndarray]:
     """Return a model's evaluation on labelled samples, and which of them it calls known."""
     found = features.survey(samples, model.modality, model.backbone, progress)
-    vectors = model.head.read(features.readings(found.shelf, found.samples))
+    vectors = features.vectors(found.shelf, found.samples, model.head.readings)
     probabilities, known = model.judge(vectors)
     encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
     groups = [str(number) for number in group_numbers(found.samples)]

@@ -24,6 +24,7 @@ from headstart import store as stores
 from headstart.backbones.base import Backbone
 from headstart.errors import UnreadableInput
 from headstart.heads import Reading
+from headstart.matrix import MEMORY_BYTES
 from headstart.modalities.base import Arrays, Modality
 from headstart.precision import at_precision, cast, choose
 from headstart.progress import Progress, Silent
@@ -94,9 +95,14 @@ def in_turns(work: Callable[[In], Out], items: Sequence[In], size: int) -> Itera
 def identify(
     samples: Sequence[Sample], modality: Modality
 ) -> tuple[list[Sample], list[Unreadable]]:
-    """Give every sample the hash of its content as its key; set aside what cannot be opened."""
+    """Give every sample the hash of its content as its key; set aside what cannot be opened.
+
+    A sample that has its key already was read in this run, and is not read again for it.
+    """
 
     def one(sample: Sample) -> Sample | Unreadable:
+        if sample.key:
+            return sample
         try:
             return replace(sample, key=modality.fingerprint(sample.input))
         except UnreadableInput as error:
@@ -163,7 +169,7 @@ def survey(
         except UnreadableInput as error:
             return position, None, None, error.message
 
-    def produce(positions: list[int]) -> Iterator[tuple[int, Sequence[stores.Arrays]]]:
+    def produce(positions: list[int]) -> Iterator[tuple[int, Sequence[Arrays]]]:
         if not positions:
             return
         progress.start("Reading and computing features", len(positions))
@@ -182,7 +188,7 @@ def survey(
 
     def _compute(
         batch: list[tuple[int, Arrays, np.ndarray]],
-    ) -> Iterator[tuple[int, Sequence[stores.Arrays]]]:
+    ) -> Iterator[tuple[int, Sequence[Arrays]]]:
         state = modality.collate([prepared for _, prepared, _ in batch], backbone.spec)
         found = forward_readings(backbone, state, precision, wanted)
         for row, (position, _, sketch) in enumerate(batch):
@@ -208,13 +214,24 @@ def survey(
 
 
 def readings(shelf: Shelf, samples: Sequence[Sample]) -> dict[Reading, np.ndarray]:
-    """Gather the stored readings of these samples, a matrix each, in the samples' order."""
+    """Gather the stored readings of these samples, a matrix each, in the samples' order.
+
+    Together they stay within what one matrix may take of memory; the rest of them is on disk.
+    """
     keys = [sample.key for sample in samples]
+    names = list(shelf.get(keys[0]))
     found: dict[Reading, np.ndarray] = {}
-    for name in shelf.get(keys[0]):
+    for name in names:
         boundary, reading = name.split(".", 1)
-        found[int(boundary), reading] = shelf.gather(name, keys)
+        found[int(boundary), reading] = shelf.gather(name, keys, MEMORY_BYTES // len(names))
     return dict(sorted(found.items()))
+
+
+def vectors(shelf: Shelf, samples: Sequence[Sample], wanted: Sequence[Reading]) -> np.ndarray:
+    """Gather what a head stands on: the wanted readings side by side, a row a sample."""
+    return shelf.gather_beside(
+        [reading_name(reading) for reading in wanted], [sample.key for sample in samples]
+    )
 
 
 def views(
@@ -235,8 +252,6 @@ def views(
     def key(position: int, number: int) -> str:
         return hashlib.sha256(f"{samples[position].key}:{number}".encode()).hexdigest()
 
-    pairs = [(position, number) for position in range(len(samples)) for number in range(count)]
-
     def make(position: int) -> list[Arrays]:
         sample = samples[position]
         raw = modality.read(sample.input)
@@ -244,7 +259,11 @@ def views(
             modality.view(raw, spec, sample.key, number) for number in range(1, count)
         ]
 
-    lacking = sorted({at for at, number in pairs if key(at, number) not in shelf})
+    lacking = [
+        at
+        for at in range(len(samples))
+        if any(key(at, number) not in shelf for number in range(count))
+    ]
     if lacking:
         progress.start(f"Making {count} views of each", len(lacking))
         try:

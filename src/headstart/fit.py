@@ -37,14 +37,15 @@ SHOWN_MISTAKES = 12
 class Sides:
     """The data cut in two: what may be learnt from, and what is opened once.
 
-    `across` are the test samples that have a near-duplicate among the training samples; only a
-    user's own split can have such.
+    `twins` are the groups of near-duplicates, as positions in what was read (to learn from, then
+    the user's own test). `across` names the groups with members on both sides, which only a user's
+    own split can have.
     """
 
     train: tuple[Sample, ...]
     test: tuple[Sample, ...]
     sentence: str
-    twins: int
+    twins: list[list[int]]
     across: frozenset[str]
 
 
@@ -205,7 +206,7 @@ def _divide(
             tuple(grouped[:cut]),
             tuple(grouped[cut:]),
             f"Test: your own {len(own):,}, opened once at the end.",
-            len(twins),
+            twins,
             frozenset(str(number) for number in across),
         )
     encoded = task.encode([sample.target for sample in grouped], labels)
@@ -215,7 +216,7 @@ def _divide(
         tuple(grouped[at] for at in train),
         tuple(grouped[at] for at in test),
         f"Test: {len(test):,} of {len(grouped):,} sealed before anything is chosen{alike}.",
-        len(twins),
+        twins,
         frozenset(),
     )
 
@@ -247,7 +248,7 @@ def _evidence(
             "counts": {label: counts[label] for label in model.labels},
             "split": sides.sentence,
             "set_aside": [asdict(each) for each in set_aside],
-            "twins": {"groups": sides.twins, "across": len(sides.across)},
+            "twins": {"groups": len(sides.twins), "across": len(sides.across)},
         },
         "seed": seed,
     }
@@ -289,14 +290,13 @@ def _findings(
 ) -> list[dict[str, Any]]:
     """Look at the data as `check` does, and for likely mislabels among what was learnt from."""
     own = testing.samples if testing else ()
-    keys = [sample.key for sample in (*learning.samples, *own)]
     findings = list(
         examine(
             learning.samples,
             model.modality,
             test=own,
             set_aside=set_aside,
-            sketches=learning.sketches.gather("sketch", keys),
+            twins=sides.twins,
         )
     )
     encoded = model.task.encode([sample.target for sample in sides.train], model.labels)

@@ -20,7 +20,8 @@ from headstart.backbones.source import fresh_weights, open_backbone
 from headstart.calibrate import fit_temperature
 from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError
-from headstart.heads import Head, HeadSearch, Reading
+from headstart.features import Survey
+from headstart.heads import Head, HeadSearch
 from headstart.modalities.base import Modality, State
 from headstart.model import Model
 from headstart.novelty import fit_novelty
@@ -79,7 +80,7 @@ class _Learning:
     def left(self) -> float | None:
         return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter())
 
-    def readings(self) -> dict[Reading, np.ndarray]:
+    def survey(self) -> Survey:
         found = features.survey(self.job.samples, self.modality, self.backbone, self.progress)
         if found.set_aside:
             first = found.set_aside[0]
@@ -89,12 +90,13 @@ class _Learning:
                 "Leave them out, or let `fit` set them aside.",
             )
         self.precision = found.precision
-        return features.readings(found.shelf, found.samples)
+        return found
 
     def solve(self) -> Head:
         """Solve the head on cached readings; everything it chose is kept as choices."""
+        found = self.survey()
         search: HeadSearch = self.task.search(
-            self.readings(),
+            features.readings(found.shelf, found.samples),
             self.encoded,
             self.folds,
             len(self.job.labels),
@@ -191,7 +193,7 @@ def learn(job: Job, *, backbone: Backbone | None = None, progress: Progress | No
         head = work.solve() if phase.objective == "solve" else work.train(phase)
     if head is None:
         raise ValueError(f"strategy {job.strategy} has no phases")
-    found = work.readings()
+    found = work.survey()
     model = Model(
         work.modality,
         work.backbone,
@@ -204,5 +206,6 @@ def learn(job: Job, *, backbone: Backbone | None = None, progress: Progress | No
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
     )
-    model.novelty = fit_novelty(head.read(found), work.encoded, work.folds)
+    vectors = features.vectors(found.shelf, found.samples, head.readings)
+    model.novelty = fit_novelty(vectors, work.encoded, work.folds)
     return model

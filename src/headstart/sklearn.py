@@ -141,4 +141,4 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         found = features.survey(samples, modality, self.backbone_)
         readings = features.readings(found.shelf, found.samples)
         here = {name: rows for (at, name), rows in readings.items() if at == self.boundary_}
-        return here[next(name for name in (*FINAL, *here) if name in here)]
+        return np.asarray(here[next(name for name in (*FINAL, *here) if name in here)])

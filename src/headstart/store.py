@@ -5,9 +5,6 @@ the hash of what it describes, so other weights or other preprocessing are anoth
 lie *segments*: safetensors files, written under a temporary name, renamed when whole and never
 changed after. Two processes that compute the same thing write two segments and neither harms
 the other; a process that is killed leaves a temporary file that nobody reads.
-
-Rows are per-sample arrays by name. Samples of one shape are stacked; where the first dimension
-differs (texts, sounds) it is laid end to end beside its offsets, so no padding is kept.
 """
 
 from __future__ import annotations
@@ -28,8 +25,8 @@ import numpy as np
 
 from headstart import places
 from headstart.errors import StorageError, UserError
-
-Arrays = Mapping[str, np.ndarray]
+from headstart.matrix import OnDisk, spacious
+from headstart.segment import Arrays, Segment, pack
 
 SEGMENT_BYTES = 32 << 20
 """A segment is written when this much is waiting: what a `kill -9` can lose at most."""
@@ -37,8 +34,6 @@ SEGMENT_BYTES = 32 << 20
 DEFAULT_LIMIT = 20 << 30
 STALE_SECONDS = 3600
 MANY_SEGMENTS = 24
-OFFSETS = "@offsets"
-KEYS = "@keys"
 
 
 def _storage_error(error: OSError, folder: Path) -> StorageError:
@@ -51,65 +46,6 @@ def _storage_error(error: OSError, folder: Path) -> StorageError:
         f"{folder} cannot be written to ({error.strerror or error}).",
         "Set HEADSTART_HOME to a folder that you may write to.",
     )
-
-
-class Segment:
-    """One finished file, memory-mapped. Anything not whole is refused with ValueError."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > size:
-                raise ValueError("header longer than the file")
-            header = json.loads(file.read(length))
-        header.pop("__metadata__", None)
-        start = 8 + length
-        if start + max(entry["data_offsets"][1] for entry in header.values()) != size:
-            raise ValueError("the file is cut short")
-        data = np.memmap(path, dtype=np.uint8, mode="r")
-        self._arrays: dict[str, np.ndarray] = {}
-        for name, entry in header.items():
-            low, high = (start + at for at in entry["data_offsets"])
-            flat = data[low:high].view(_DTYPES[entry["dtype"]])
-            self._arrays[name] = flat.reshape(entry["shape"])
-        self.keys = [bytes(row).hex() for row in self._arrays.pop(KEYS)]
-
-    def row(self, index: int) -> dict[str, np.ndarray]:
-        """Return the arrays of one sample, as views on the file."""
-        found = {}
-        for name, array in self._arrays.items():
-            if name.endswith(OFFSETS):
-                continue
-            offsets = self._arrays.get(name + OFFSETS)
-            found[name] = (
-                array[index] if offsets is None else array[offsets[index] : offsets[index + 1]]
-            )
-        return found
-
-
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "U8": np.dtype(np.uint8),
-    "F16": np.dtype(np.float16),
-    "F32": np.dtype(np.float32),
-    "I32": np.dtype(np.int32),
-    "I64": np.dtype(np.int64),
-    "BOOL": np.dtype(np.bool_),
-}
-
-
-def _pack(rows: Sequence[Arrays], keys: Sequence[str]) -> dict[str, np.ndarray]:
-    packed = {KEYS: np.frombuffer(bytes.fromhex("".join(keys)), np.uint8).reshape(len(keys), -1)}
-    for name in rows[0]:
-        arrays = [np.asarray(row[name]) for row in rows]
-        if len({array.shape for array in arrays}) == 1:
-            packed[name] = np.stack(arrays)
-        else:
-            lengths = [len(array) for array in arrays]
-            packed[name] = np.concatenate(arrays)
-            packed[name + OFFSETS] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return packed
 
 
 class Shelf:
@@ -160,21 +96,26 @@ class Shelf:
         segment, index = self._where[key]
         return segment.row(index)
 
-    def put(self, key: str, arrays: Arrays) -> None:
-        """Add one sample's arrays; they reach the disk with the next full segment or `flush`."""
+    def put(self, key: str, arrays: Arrays) -> bool:
+        """Add one sample's arrays; they reach the disk with the next full segment or `flush`.
+
+        Tells whether that filled a segment, so that all that waited is on the disk.
+        """
         if key in self:
-            return
+            return False
         self._waiting[key] = {name: np.array(array) for name, array in arrays.items()}
         self._bytes += sum(array.nbytes for array in arrays.values())
-        if self._bytes >= SEGMENT_BYTES:
-            self.flush()
+        if self._bytes < SEGMENT_BYTES:
+            return False
+        self.flush()
+        return True
 
     def flush(self) -> None:
         """Write what is waiting as one finished segment."""
         if not self._waiting:
             return
         keys = list(self._waiting)
-        self._write(_pack([self._waiting[key] for key in keys], keys))
+        self._write(pack([self._waiting[key] for key in keys], keys))
         self._waiting, self._bytes = {}, 0
         self.refresh()
 
@@ -207,16 +148,17 @@ class Shelf:
         return final
 
     def tidy(self) -> None:
-        """Merge many small segments into one, and sweep away what killed processes left."""
-        small = [s for s in self._segments.values() if s.path.stat().st_size < SEGMENT_BYTES // 4]
+        """Merge many small segments into few, and sweep away what killed processes left."""
+        sizes = {segment: _size(segment.path) for segment in self._segments.values()}
+        small = [segment for segment, size in sizes.items() if 0 < size < SEGMENT_BYTES // 4]
         if len(small) > MANY_SEGMENTS:
-            keys = [key for segment in small for key in segment.keys]
-            rows = [segment.row(i) for segment in small for i in range(len(segment.keys))]
-            self._write(_pack(rows, keys))
+            lot: list[Segment] = []
             for segment in small:
-                with suppress(OSError):
-                    segment.path.unlink()
-                del self._segments[segment.path]
+                lot.append(segment)
+                # One lot at a time is all that is held in memory.
+                if segment is small[-1] or sum(sizes[each] for each in lot) >= SEGMENT_BYTES:
+                    self._merge(lot)
+                    lot = []
             self._where = {}
             for segment in self._segments.values():
                 self._where.update({key: (segment, i) for i, key in enumerate(segment.keys)})
@@ -227,33 +169,64 @@ class Shelf:
                     if time.time() - path.stat().st_mtime > STALE_SECONDS:
                         path.unlink()
 
-    def gather(self, name: str, keys: Sequence[str]) -> np.ndarray:
-        """Return one named array for many samples as a matrix, on disk when it is large."""
-        if any(key not in self for key in keys):
-            self.refresh()
+    def _merge(self, lot: Sequence[Segment]) -> None:
+        keys = [key for segment in lot for key in segment.keys]
+        rows = [segment.row(i) for segment in lot for i in range(len(segment.keys))]
+        self._write(pack(rows, keys))
+        for segment in lot:
+            with suppress(OSError):
+                segment.path.unlink()
+            del self._segments[segment.path]
+
+    def gather(self, name: str, keys: Sequence[str], within: int | None = None) -> np.ndarray:
+        """Return one named array for many samples as a matrix, on disk past `within` bytes."""
+        self._look_for(keys)
         first = self.get(keys[0])[name]
-        shape = (len(keys), *first.shape)
-        matrix = spacious(shape, first.dtype, self.folder)
-        for row, key in enumerate(keys):
-            matrix[row] = self.get(key)[name]
+        matrix = self._room((len(keys), *first.shape), first.dtype, within)
+        self._copy(name, keys, matrix)
         return matrix
 
+    def gather_beside(self, names: Sequence[str], keys: Sequence[str]) -> np.ndarray:
+        """Return several named vectors for many samples side by side, as `gather` returns one."""
+        self._look_for(keys)
+        first = self.get(keys[0])
+        ends = np.cumsum([len(first[name]) for name in names]).tolist()
+        matrix = self._room((len(keys), ends[-1]), first[names[0]].dtype, None)
+        for name, end in zip(names, ends, strict=True):
+            self._copy(name, keys, matrix, slice(end - len(first[name]), end))
+        return matrix
 
-MEMORY_BYTES = 256 << 20
-"""Matrices past this size live in a file that is memory-mapped instead of in memory."""
+    def _look_for(self, keys: Sequence[str]) -> None:
+        self.flush()
+        if any(key not in self for key in keys):
+            self.refresh()
+
+    def _room(self, shape: tuple[int, ...], dtype: np.dtype[Any], within: int | None) -> np.ndarray:
+        try:
+            return spacious(shape, dtype, self.folder, within)
+        except OSError as error:
+            raise _storage_error(error, self.folder) from error
+
+    def _copy(self, name: str, keys: Sequence[str], matrix: np.ndarray, *columns: slice) -> None:
+        """Copy a named array of samples into rows of a matrix, segment by segment."""
+        places: dict[Segment, tuple[list[int], list[int]]] = {}
+        for row, key in enumerate(keys):
+            segment, index = self._where[key]
+            rows, indices = places.setdefault(segment, ([], []))
+            rows.append(row)
+            indices.append(index)
+        for segment, (rows, indices) in places.items():
+            where: Any = (rows, *columns)
+            matrix[where] = segment.rows(name, indices)
+            if isinstance(matrix, OnDisk):
+                matrix.let_go()
 
 
-def spacious(shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path) -> np.ndarray:
-    """Return an empty array: in memory when small, else in an unnamed file that ends with it."""
-    if int(np.prod(shape)) * dtype.itemsize <= MEMORY_BYTES:
-        return np.empty(shape, dtype)
-    import tempfile
-
+def _size(path: Path) -> int:
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
-    except OSError as error:
-        raise _storage_error(error, folder) from error
+        return path.stat().st_size
+    except FileNotFoundError:  # another process has merged it
+        return 0
 
 
 def fill(
@@ -273,8 +246,14 @@ def fill(
     computed = 0
     try:
         for position, rows in produce(list(wanted.values())):
-            for shelf, arrays in zip(shelves, rows, strict=True):
+            full = [
                 shelf.put(keys[position], arrays)
+                for shelf, arrays in zip(shelves, rows, strict=True)
+            ]
+            if any(full):
+                # A sample is done when every shelf has it, so they are written together.
+                for shelf in shelves:
+                    shelf.flush()
             computed += 1
     finally:
         # Also when interrupted: what is computed is kept, and the next run picks up from it.

@@ -42,13 +42,13 @@ def examine(
     *,
     test: Sequence[Sample] = (),
     set_aside: Sequence[Unreadable] = (),
-    sketches: np.ndarray | None = None,
+    twins: Sequence[Sequence[int]] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the data, the worst first.
 
-    `test` is the person's own test part. `sketches` are the modality's, a row for each of
-    `samples` and then `test`, where a caller has them already and knows that all can be read;
+    `test` is the person's own test part. `twins` are the groups of positions in `samples` and then
+    `test` that show the same thing, where a caller knows them already, and that all can be read;
     without them every input is read here, and what cannot be joins `set_aside`.
     """
     progress = progress or Silent()
@@ -56,7 +56,7 @@ def examine(
     step = max(1, -(-len(both) // MOST_FACTS))
     wanted = [position % step == 0 for position in range(len(both))]
     progress.start("Looking at the data", len(both))
-    read = sketches is None
+    read = twins is None
 
     def look(position: int) -> tuple[Sample, Mapping[str, Any], np.ndarray | None] | Unreadable:
         sample = both[position]
@@ -74,19 +74,22 @@ def examine(
     rows: list[np.ndarray] = []
     aside = list(set_aside)
     learning = 0
+    new: dict[int, int] = {}
     for position, seen in enumerate(ahead(look, range(len(both)), 256)):
         progress.advance()
         if isinstance(seen, Unreadable):
             aside.append(seen)
             continue
+        new[position] = len(kept)
         kept.append(seen[0])
         facts.append(seen[1])
         learning += position < len(samples)
         if seen[2] is not None:
             rows.append(seen[2])
-        elif sketches is not None:
-            rows.append(sketches[position])
     progress.finish()
-    groups = modality.twins(np.stack(rows)) if rows else []
+    if twins is None:
+        groups = modality.twins(np.stack(rows)) if rows else []
+    else:
+        groups = [[new[position] for position in group if position in new] for group in twins]
     looked = Looked(tuple(kept), learning, tuple(facts), tuple(map(tuple, groups)), tuple(aside))
     return sort_findings(finding for find in LOOKS for finding in find(looked))

@@ -16,6 +16,7 @@ merged in ants_bees, flowers5, blood_cells, fashion900, chest_xray and brain_mri
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -69,7 +70,11 @@ def find_twins(sketches: np.ndarray) -> list[list[int]]:
         return []
     rows = np.ascontiguousarray(sketches, np.uint8)
     # Equal rows are joined first: thousands of copies would otherwise make millions of pairs.
-    distinct, positions = np.unique(rows, axis=0, return_inverse=True)
+    firsts: dict[bytes, int] = {}
+    positions = [firsts.setdefault(hashlib.sha256(row).digest(), len(firsts)) for row in rows]
+    distinct = rows
+    if len(firsts) < len(rows):
+        distinct = rows[np.unique(positions, return_index=True)[1]]
     links = _Links(len(distinct))
     coarse = _Coarse.of(distinct)
     for left, right in _candidates(coarse):
@@ -81,7 +86,7 @@ def find_twins(sketches: np.ndarray) -> list[list[int]]:
     for first, second in _flat_pairs(distinct, coarse.flat):
         links.join(first, second)
     groups: dict[int, list[int]] = {}
-    for row, position in enumerate(positions.ravel().tolist()):
+    for row, position in enumerate(positions):
         groups.setdefault(links.root(position), []).append(row)
     return sorted(group for group in groups.values() if len(group) > 1)
 
