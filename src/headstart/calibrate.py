@@ -11,18 +11,32 @@ import math
 import numpy as np
 
 COLDEST, HOTTEST = 0.05, 20.0
-MOST_ROWS = 20_000
+NUMBERS = 4_000_000
+"""Logits looked at by one fit, or worked on at a time: plenty for one number."""
+
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def log_losses(logits: np.ndarray, encoded: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Return each sample's log-loss: of its class, or (0/1 matrix) the mean over its labels."""
-    cooled = logits / np.float32(temperature)
-    if encoded.ndim == 2:
-        return np.asarray((np.logaddexp(0, cooled) - cooled * encoded).mean(1))
-    cooled = cooled - cooled.max(1, keepdims=True)
-    of_truth = np.take_along_axis(cooled, encoded[:, None], axis=1)[:, 0].copy()
-    return np.asarray(np.log(np.exp(cooled, out=cooled).sum(1)) - of_truth)
+    losses = np.empty(len(logits), np.float32)
+    step = max(1, NUMBERS // max(1, logits.shape[1]))
+    for start in range(0, len(logits), step):
+        part = slice(start, start + step)
+        cooled, truth = logits[part] / np.float32(temperature), encoded[part]
+        if encoded.ndim == 2:
+            losses[part] = (np.logaddexp(0, cooled) - cooled * truth).mean(1)
+        else:
+            cooled -= cooled.max(1, keepdims=True)
+            of_truth = np.take_along_axis(cooled, truth[:, None], axis=1)[:, 0].copy()
+            losses[part] = np.log(np.exp(cooled, out=cooled).sum(1)) - of_truth
+    return losses
+
+
+def thin(logits: np.ndarray, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every few-th row where there are more logits than a temperature needs."""
+    step = max(1, logits.size // NUMBERS)
+    return np.asarray(logits[::step], np.float32), encoded[::step]
 
 
 def fit_temperature(logits: np.ndarray, encoded: np.ndarray, *, doubt: float = 1.0) -> float:
@@ -34,9 +48,7 @@ def fit_temperature(logits: np.ndarray, encoded: np.ndarray, *, doubt: float = 1
     """
     if len(logits) == 0:
         return 1.0
-    step = max(1, len(logits) // MOST_ROWS)
-    some = np.asarray(logits[::step], np.float32)
-    truth = encoded[::step]
+    some, truth = thin(logits, encoded)
 
     def cost(log_temperature: float) -> float:
         losses = log_losses(some, truth, math.exp(log_temperature))

@@ -159,7 +159,7 @@ def _announce(
     """Say what is about to happen and roughly how long it takes."""
     about = STRATEGIES.get(strategy)().about
     seconds = count * expected_seconds(backbone, modality)
-    long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(1, round(seconds))} seconds"
+    long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(2, round(seconds))} seconds"
     if strategy == "probe":
         rest = f"one pass over {count:,} inputs, about {long} unless they are in the store"
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +31,22 @@ IN_MEMORY = 80_000_000
 LOGITS = 4_000_000
 """Logits worked on at a time: 16 MB, which processors' caches still like."""
 
+TURNERS = 2
+"""Threads that turn folds side by side: one small decomposition does not spread over cores."""
+
 SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 SEARCH_ITERATIONS, FINAL_ITERATIONS = 100, 500
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads. Small problems want one: waiting costs more than it gains."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass
@@ -76,7 +92,8 @@ class Fitter:
         numbers = [int(number) for number in np.unique(self.folds)]
         largest = max(int((self.folds != number).sum()) for number in numbers)
         if largest <= TURN_LIMIT and largest < vectors.width:
-            self._by_samples(vectors, numbers, priors, balanced, result)
+            with on_threads(1):
+                self._by_samples(vectors, numbers, priors, balanced, result)
             return result
         for number in numbers:
             train = np.flatnonzero(self.folds != number)
@@ -152,15 +169,17 @@ class Fitter:
     def _spans(self, vectors: Vectors, numbers: Sequence[int]) -> list[Side]:
         """Return every fold's two sides in the span of its training side; worked out once a set."""
         if vectors.names not in self._sides:
-            sides = []
-            for number in numbers:
-                train = np.flatnonzero(self.folds != number)
-                held = np.flatnonzero(self.folds == number)
-                gram = torch.stack([self._gram(name, number) for name in vectors.names]).sum(0)
-                points, maker = span_of_gram(gram[train])
-                sides.append(Side(train, held, points, gram[held] @ maker))
-            self._sides[vectors.names] = sides
+            with ThreadPoolExecutor(TURNERS) as pool:
+                sides = pool.map(lambda number: self._span(vectors, number), numbers)
+                self._sides[vectors.names] = list(sides)
         return self._sides[vectors.names]
+
+    def _span(self, vectors: Vectors, number: int) -> Side:
+        train = np.flatnonzero(self.folds != number)
+        held = np.flatnonzero(self.folds == number)
+        gram = torch.stack([self._gram(name, number) for name in vectors.names]).sum(0)
+        points, maker = span_of_gram(gram[train])
+        return Side(train, held, points, gram[held] @ maker)
 
     def _gram(self, name: Reading, number: int) -> torch.Tensor:
         """Return inner products of all samples with a fold's training side, standardised by it.

@@ -12,14 +12,13 @@ on many, and the winner alone is cross-validated and fitted on all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from headstart.calibrate import fit_temperature
+from headstart.calibrate import fit_temperature, thin
 from headstart.head_bench import (
     Bench,
     Headline,
@@ -30,6 +29,7 @@ from headstart.head_bench import (
     rows_for_choosing,
 )
 from headstart.head_candidates import candidates, describe
+from headstart.head_fitter import on_threads
 from headstart.heads import HeadSearch, Kind, Reading, Trial
 from headstart.metrics import paired_difference
 from headstart.progress import Progress
@@ -84,19 +84,9 @@ def search(
     """
     problem = Problem(readings, encoded, folds, n_labels, kind, headline, seed)
     widest = max(values.shape[1] for values in readings.values())
-    with threads_for(len(folds) * widest * n_labels):
+    small = len(folds) * widest * n_labels < SMALL_WORK
+    with on_threads(1 if small else torch.get_num_threads()):
         return Tournament(problem, seconds, progress).run()
-
-
-@contextmanager
-def threads_for(work: float) -> Iterator[None]:
-    """Solve small problems on one thread: waiting for each other costs more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if work < SMALL_WORK else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Tournament:
@@ -113,7 +103,7 @@ class Tournament:
         problem = self.problem
         widths = {name: values.shape[1] for name, values in problem.readings.items()}
         sets = candidates(widths)
-        self.progress.start("choosing the head", len(sets) + 2)
+        self.progress.start("Choosing the head", len(sets) + 2)
         few = max(SCREEN_ROWS, min(10 * problem.labels, SEARCH_LOGITS // problem.labels))
         bench = Bench(problem, rows_for_choosing(problem, few))
         tried = self.compare(bench, [(names, PRIORS) for names in sets])
@@ -222,13 +212,20 @@ class Tournament:
             self.trials[self.trials.index(trial)] = replace(trial, why=trial.why + late)
         head = bench.fitter.final(trial.readings, trial.penalty, balanced=trial.class_weights)
         if bench.ridge:
-            factor = np.float32(1)
-            for _ in range(4):
-                factor /= np.float32(fit_temperature(logits * factor, problem.encoded, doubt=0.0))
-            logits = logits * factor
+            factor = log_scale(logits, problem.encoded)
+            logits *= factor
             head.weight, head.bias = head.weight * factor, head.bias * factor
         head.temperature = fit_temperature(logits, problem.encoded)
         return HeadSearch(head, self.trials, logits)
+
+
+def log_scale(scores: np.ndarray, encoded: np.ndarray) -> np.float32:
+    """Return the factor that best makes ridge scores log-probabilities."""
+    some, truth = thin(scores, encoded)
+    factor = np.float32(1)
+    for _ in range(4):
+        factor /= np.float32(fit_temperature(some * factor, truth, doubt=0.0))
+    return factor
 
 
 def around(trial: Trial) -> tuple[tuple[Reading, ...], tuple[float, ...]]:

@@ -14,7 +14,7 @@ from typing import Any
 from headstart.errors import BackboneError
 from headstart.schema import ImageSpec
 
-INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
+INTERPOLATIONS: dict[int, Any] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 """Pillow's numbers, which transformers uses for both engines."""
 
 FAITHFUL = (
@@ -127,7 +127,7 @@ def describe(processor: Any, kind: str, reference: str, channels: int) -> ImageS
         size=final,
         resize=resize,
         crop=crop,
-        interpolation=INTERPOLATIONS[int(getattr(processor, "resample", 2))],  # type: ignore[arg-type]
+        interpolation=INTERPOLATIONS[int(getattr(processor, "resample", 2))],
         engine="torch" if processor.backend == "torchvision" else "pillow",
         crop_rounding="down",
         mean=tuple(mean),

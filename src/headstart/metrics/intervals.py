@@ -142,6 +142,9 @@ def mean_interval(draws: np.ndarray, support: np.ndarray) -> Figure:
 def positive_interval(draws: np.ndarray, support: float, chance: float) -> Figure:
     """Return the interval of a figure from 0 up (log-loss), symmetric on a logarithmic scale.
 
+    A figure near 0 with room for error would reach absurdly high that way, so the upper end goes no
+    further than twice what a symmetric interval would.
+
     `chance` is what a guess would score. A few samples seldom hold one of the rare confident misses
     that such a mean is made of, so the spread allows for two answers no better than a guess.
     Simulated, 93 to 98 % of such intervals then hold the truth.
@@ -151,7 +154,7 @@ def positive_interval(draws: np.ndarray, support: float, chance: float) -> Figur
     if value <= 0:
         return Figure(value, 0.0, chance * Z * Z / (support + Z * Z))
     factor = float(np.exp(min(Z * error / value, 50.0)))
-    return Figure(value, value / factor, value * factor)
+    return Figure(value, value / factor, min(value * factor, value + 2 * Z * error))
 
 
 def paired(

@@ -16,6 +16,9 @@ from headstart.progress import Progress
 from headstart.schema import SINGLE, Evaluation
 from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown
 
+CROSS_AT_MOST = 200
+"""Up to so many classes the evaluation holds the confusion matrix; it grows with their square."""
+
 FEW = 10
 """Fewer test samples of a class than this say little about it, and the evaluation says so."""
 
@@ -123,6 +126,10 @@ class Classify:
         resamples = metrics.draw(groups, len(encoded), columns=len(labels), seed=seed)
         figures, per_class = metrics.measure_single(probabilities, encoded, resamples)
         said = probabilities.argmax(1)
+        crossed = len(labels) <= CROSS_AT_MOST
+        notes = note_few(np.bincount(encoded, minlength=len(labels)), labels)
+        if not crossed:
+            notes += (f"The confusion matrix of {len(labels):,} classes is left out.",)
         return Evaluation(
             task=self.name,
             labels=labels,
@@ -133,9 +140,11 @@ class Classify:
             confusion=tuple(
                 tuple(int(count) for count in row)
                 for row in metrics.confusion(encoded, said, len(labels))
-            ),
+            )
+            if crossed
+            else (),
             mistakes=worst_mistakes(probabilities, encoded, said, labels, names),
-            notes=note_few(np.bincount(encoded, minlength=len(labels)), labels),
+            notes=notes,
         )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,7 +44,8 @@ class AudioConfig:
     @classmethod
     def from_json(cls, data: dict[str, object]) -> AudioConfig:
         """Rebuild from plain data, where tuples have become lists."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})  # type: ignore[arg-type]
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**plain)
 
 
 def mel_filters(mels: int, low: float = 40.0, high: float = 7800.0) -> torch.Tensor:
