@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,18 @@ def evaluate(
         "backbone": model.backbone.name,
         "unknown": {"rate_on_test": float(1 - known.mean())},
         "data": {
-            "source": str(data) if isinstance(data, str) else type(data).__name__,
+            "source": name_of(data),
             "set_aside": [asdict(each) for each in set_aside],
             "notes": list(found.notes),
         },
     }
+
+
+def name_of(data: Any) -> str:
+    """Return what data is called in evidence: a file's or folder's own name, never its path."""
+    if isinstance(data, str | Path):
+        return Path(data).resolve().name
+    return f"a {type(data).__name__}"
 
 
 def raise_strict(name: str, why: str, count: int) -> None:

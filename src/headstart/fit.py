@@ -16,7 +16,7 @@ from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.dataset import splits
-from headstart.evaluate import judge, plain, raise_strict
+from headstart.evaluate import judge, name_of, plain, raise_strict
 from headstart.features import Survey
 from headstart.learn import Job, learn
 from headstart.modalities.base import Modality
@@ -135,7 +135,7 @@ def fit(
 
     model.evaluation = _evidence(model, sides, set_aside, kind, seed, progress)
     model.evaluation["data"]["notes"] = list(found.notes)
-    model.evaluation["data"]["source"] = _name_of(data)
+    model.evaluation["data"]["source"] = name_of(data)
     model.evaluation["findings"] = _findings(model, sides, learning, testing, set_aside)
     if pictures:
         model.pictures = _show_mistakes(model, sides.test)
@@ -147,10 +147,6 @@ def fit(
     if out is not None:
         model.save(out, self_contained=self_contained)
     return model
-
-
-def _name_of(data: Any) -> str:
-    return Path(data).name if isinstance(data, str | Path) else type(data).__name__
 
 
 def _announce(

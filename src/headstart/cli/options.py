@@ -55,7 +55,7 @@ Test = Annotated[
         "--test",
         metavar="DATA",
         rich_help_panel=DATA,
-        help="Your own test data; else a part is sealed away before anything is learnt.",
+        help="Your own test data, in the same form.",
     ),
 ]
 Strict = Annotated[
