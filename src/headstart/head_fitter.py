@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from headstart.head_space import (
     Standard,
     Vectors,
     leading_axes,
+    on_threads,
     span_of_gram,
     standard_points,
     standardise,
@@ -36,17 +36,6 @@ TURNERS = 2
 
 SEARCH_TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 SEARCH_ITERATIONS, FINAL_ITERATIONS = 100, 500
-
-
-@contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads. Small problems want one: waiting costs more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass

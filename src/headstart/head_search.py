@@ -29,7 +29,7 @@ from headstart.head_bench import (
     rows_for_choosing,
 )
 from headstart.head_candidates import candidates, describe
-from headstart.head_fitter import on_threads
+from headstart.head_space import on_threads
 from headstart.heads import HeadSearch, Kind, Reading, Trial
 from headstart.metrics import paired_difference
 from headstart.progress import Progress

@@ -10,7 +10,8 @@ Everything here is fitted on the training side alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,24 @@ AXES_ROWS = 400
 BLOCK = 4096
 FLAT = 1e-6
 """Axes with less than this share of the largest variance are dropped: float32 cannot tell them."""
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads. Small problems want one: waiting costs more than it gains."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def decompose(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return eigenvalues (rising) and axes of a symmetric matrix, on one thread if small."""
+    with on_threads(1 if len(matrix) <= 2 * TURN_LIMIT else torch.get_num_threads()):
+        values, axes = torch.linalg.eigh(matrix)
+    return values, axes
 
 
 class Vectors:
@@ -110,7 +129,7 @@ def span_of_gram(gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     are Q diag(√s) = K Q diag(1/√s). The second factor turns anyone's inner products with these
     samples into the same coordinates.
     """
-    values, axes = torch.linalg.eigh(gram)
+    values, axes = decompose(gram)
     kept = values > FLAT * values[-1].clamp_min(1e-30)
     values, axes = values[kept], axes[:, kept]
     return axes * values.sqrt(), axes / values.sqrt()
@@ -127,7 +146,7 @@ def turn_by_samples(points: torch.Tensor) -> Turned:
 def turn_by_features(points: torch.Tensor) -> Turned:
     """Turn standardised training samples to the principal axes of their features, in place."""
     inner = points[:, :-1]
-    values, axes = torch.linalg.eigh(inner.T @ inner / len(points))
+    values, axes = decompose(inner.T @ inner / len(points))
     for start in range(0, len(points), BLOCK):
         inner[start : start + BLOCK] = inner[start : start + BLOCK] @ axes
     variance = torch.cat((values.clamp_min(0.0), torch.ones(1)))

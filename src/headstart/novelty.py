@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+from headstart.head_space import decompose, on_threads
+
 FALSE_ALARMS = 0.02
 """The share of inputs like those learnt from that will be called unknown."""
 
@@ -68,7 +70,7 @@ class Novelty:
 
     def _distance(self, vectors: np.ndarray) -> np.ndarray:
         points = (vectors - self.center) / self.scale
-        along = points @ self.axes
+        along = (torch.from_numpy(points) @ torch.from_numpy(self.axes)).numpy()
         rest = (points**2).sum(1) - (along**2).sum(1)
         white = along @ self.whiten
         squares = (white**2).sum(1)[:, None] - 2 * white @ self.centers.T
@@ -85,18 +87,13 @@ def fit_novelty(vectors: np.ndarray, encoded: np.ndarray, folds: np.ndarray) -> 
     """
     classes = encoded if encoded.ndim == 1 else np.zeros(len(encoded), np.int64)
     rows = np.arange(len(vectors))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if len(vectors) < 2 * AXES_ROWS else before)
-    try:
-        distances = np.empty(len(vectors), np.float32)
+    distances = np.empty(len(vectors), np.float32)
+    with on_threads(1 if len(vectors) < BLOCK else torch.get_num_threads()):
         for number in np.unique(folds):
             held = np.flatnonzero(folds == number)
-            distances[held] = describe(vectors, classes, rows[folds != number]).distance(
-                vectors[held]
-            )
+            others = describe(vectors, classes, rows[folds != number])
+            distances[held] = others.distance(vectors[held])
         novelty = describe(vectors, classes, rows)
-    finally:
-        torch.set_num_threads(before)
     novelty.threshold = np.array([threshold_of(distances)], np.float32)
     return novelty
 
@@ -127,17 +124,17 @@ def describe(vectors: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> Nove
     scale = np.maximum(deviation, floor).astype(np.float32)
     points = torch.from_numpy((sample - center) / scale)
     if len(points) < points.shape[1]:
-        values, turned = torch.linalg.eigh(points @ points.T)
+        values, turned = decompose(points @ points.T)
         values, turned = values[-count:].clamp_min(1e-6), turned[:, -count:]
         axes = (points.T @ turned / values.sqrt()).numpy()
     else:
-        axes = torch.linalg.eigh(points.T @ points)[1][:, -count:].contiguous().numpy()
+        axes = decompose(points.T @ points)[1][:, -count:].contiguous().numpy()
     present, number = np.unique(classes[rows], return_inverse=True)
     sums = np.zeros((len(present), count))
     square, rest = np.zeros((count, count)), 0.0
     for start in range(0, len(rows), BLOCK):
         block = (np.asarray(vectors[rows[start : start + BLOCK]], np.float32) - center) / scale
-        along = block @ axes
+        along = (torch.from_numpy(block) @ torch.from_numpy(axes)).numpy()
         rest += float((block**2).sum() - (along**2).sum())
         square += along.T @ along
         np.add.at(sums, number[start : start + BLOCK], along)

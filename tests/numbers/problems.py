@@ -13,8 +13,10 @@ def vectors(
     truth = np.arange(n) % labels
     sizes = np.arange(1, width + 1) ** -0.5
     middles = random.normal(size=(labels, width)) * sizes * pull
-    turn = np.linalg.qr(random.normal(size=(width, width)))[0]
-    rows = (middles[truth] + random.normal(size=(n, width)) * sizes) @ turn
+    rows = middles[truth] + random.normal(size=(n, width)) * sizes
+    for _ in range(3):
+        mirror = random.normal(size=width)
+        rows -= np.outer(rows @ mirror, mirror) * (2 / (mirror @ mirror))
     scale = np.exp(random.normal(size=width))
     return (rows * scale + random.normal(size=width)).astype(np.float32), truth
 

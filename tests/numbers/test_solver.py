@@ -9,10 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from headstart import head_fitter
 from headstart.head_fitter import Fitter
 from headstart.head_ridge import Ridge
+from headstart.head_space import on_threads
 from tests.numbers.problems import in_turn, vectors
 
 NAME = (5, "mean")
 PRIORS = (0.5, 5.0, 50.0)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As `search` does for problems as small as these."""
+    with on_threads(1):
+        yield
 
 
 def penalised(points, weight, bias, truth, penalty, shares):
