@@ -19,7 +19,7 @@ import pytest
 
 from tests.pictures import draw, make_folder
 from tests.standing import save_tiny
-from tests.test_house import FLOOR_OF, name_part
+from tests.test_house import FLOOR_OF
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "headstart"
@@ -312,7 +312,7 @@ def test_the_map_has_a_line_for_every_module():
         package = package if indent > 2 else name if name.endswith("/") else ""
         told.append(package + name if indent > 2 else name)
         if indent == 2 and name != "__init__.py":
-            part = name_part(name.removesuffix("/").removesuffix(".py"))
+            part = name.removesuffix("/").removesuffix(".py")
             assert FLOOR_OF[part] == floor, f"{name} stands under another floor than its own"
     files = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py")}
     packages = {f"{name.split('/')[0]}/" for name in files if "/" in name}

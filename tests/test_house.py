@@ -92,12 +92,7 @@ def parse(path):
 
 def part_of(path):
     """Return the package or module directly below headstart that a file belongs to."""
-    return name_part(path.relative_to(SOURCE).parts[0].removesuffix(".py"))
-
-
-def name_part(name):
-    """Take `heads` and the `head_...` modules beside it as one part."""
-    return "heads" if name.startswith("head_") else name
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 def imports_of(path):
@@ -121,7 +116,7 @@ def parts_imported(path):
     for name, _ in imports_of(path):
         top, _, rest = name.partition(".")
         if top == "headstart" and rest.split(".")[0] not in ("", "__version__"):
-            yield name_part(rest.split(".")[0])
+            yield rest.split(".")[0]
 
 
 def reached_from(part):
@@ -159,7 +154,7 @@ def test_no_circle_between_parts_when_they_are_loaded():
     for path in FILES:
         top = top_imports(path)
         wanted = {
-            name_part(name.split(".")[1])
+            name.split(".")[1]
             for name, node in imports_of(path)
             if node in top and name.startswith("headstart.")
         }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from headstart.head_space import decompose, on_threads
+from headstart.heads.space import decompose, on_threads
 
 FALSE_ALARMS = 0.02
 """The share of inputs like those learnt from that will be called unknown."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart import head_bench, head_search
-from headstart.head_candidates import candidates, describe
 from headstart.heads import Head
+from headstart.heads import bench as head_bench
+from headstart.heads import search as head_search
+from headstart.heads.candidates import candidates, describe
 from headstart.progress import Silent
 from headstart.tasks.classify import Classify
 from headstart.tasks.multilabel import Multilabel

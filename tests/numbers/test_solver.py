@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from headstart import head_fitter
-from headstart.head_fitter import Fitter
-from headstart.head_ridge import Ridge
-from headstart.head_space import on_threads
+from headstart.heads import fitter as head_fitter
+from headstart.heads.fitter import Fitter
+from headstart.heads.ridge import Ridge
+from headstart.heads.space import on_threads
 from tests.numbers.problems import in_turn, vectors
 
 NAME = (5, "mean")

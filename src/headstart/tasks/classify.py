@@ -10,8 +10,8 @@ import torch
 
 from headstart import metrics
 from headstart.errors import DataError
-from headstart.head_search import search
 from headstart.heads import HeadSearch, Reading
+from headstart.heads.search import search
 from headstart.progress import Progress
 from headstart.schema import SINGLE, Evaluation
 from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from headstart.heads import Kind
+from headstart.heads.head import Kind
 
 MEMORY = 8
 CURVATURE_ROWS = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from headstart.heads import Reading
+from headstart.heads.head import Reading
 
 FIRST = ("pooled", "mean", "token")
 """Which reading of the last stage comes first: the library's own pooling where it has one."""

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from headstart.head_space import Standard, Vectors, standardise
-from headstart.heads import Head, Kind, Reading
+from headstart.heads.head import Head, Kind, Reading
+from headstart.heads.space import Standard, Vectors, standardise
 
 BLOCK = 4096
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from headstart.head_solver import Block, Problems, minimise
-from headstart.head_space import (
+from headstart.heads.head import Head, Kind, Reading
+from headstart.heads.solver import Block, Problems, minimise
+from headstart.heads.space import (
     AXES_ROWS,
     TURN_LIMIT,
     Standard,
@@ -23,7 +24,6 @@ from headstart.head_space import (
     turn_by_features,
     turn_by_samples,
 )
-from headstart.heads import Head, Kind, Reading
 
 IN_MEMORY = 80_000_000
 """Numbers of a float32 array (320 MB) that may stay in memory; larger ones go through in blocks."""

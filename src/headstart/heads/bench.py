@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headstart.calibrate import fit_temperature, log_losses
-from headstart.head_candidates import describe
-from headstart.head_fitter import Fitter
-from headstart.head_ridge import Ridge
-from headstart.heads import Kind, Reading, Trial
+from headstart.heads.candidates import describe
+from headstart.heads.fitter import Fitter
+from headstart.heads.head import Kind, Reading, Trial
+from headstart.heads.ridge import Ridge
 from headstart.metrics import draw, paired, share_interval
 from headstart.metrics.intervals import Z
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from headstart.calibrate import fit_temperature, thin
-from headstart.head_bench import (
+from headstart.heads.bench import (
     Bench,
     Headline,
     Problem,
@@ -28,9 +28,9 @@ from headstart.head_bench import (
     pick,
     rows_for_choosing,
 )
-from headstart.head_candidates import candidates, describe
-from headstart.head_space import on_threads
-from headstart.heads import HeadSearch, Kind, Reading, Trial
+from headstart.heads.candidates import candidates, describe
+from headstart.heads.head import HeadSearch, Kind, Reading, Trial
+from headstart.heads.space import on_threads
 from headstart.metrics import paired_difference
 from headstart.progress import Progress
 

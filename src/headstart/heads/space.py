@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from headstart.heads import Reading
+from headstart.heads.head import Reading
 
 TURN_LIMIT = 640
 """Up to this many features or samples, an eigendecomposition costs less than it saves."""
