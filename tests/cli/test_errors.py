@@ -140,6 +140,12 @@ def test_mistakes_in_the_command_itself(headstart, words, message):
     assert "error" in ended.json
 
 
+def test_json_is_answered_before_any_command(headstart):
+    ended = headstart("--json")
+    assert ended.code == 2
+    assert ended.json["error"]["kind"] == "usage"
+
+
 def test_after_two_dashes_nothing_is_an_option(headstart, fake_fit):
     ended = headstart("fit", "--", "--debug")
     assert ended.code == 0

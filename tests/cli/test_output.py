@@ -83,12 +83,13 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.wait() == 0
 
 
-def test_a_disk_that_is_full_is_an_error():
+@pytest.mark.parametrize("words", [["version"], ["cache", "--json"]], ids=" ".join)
+def test_a_disk_that_is_full_is_an_error(words):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-c", "from headstart.cli import main; main(['version'])"],
+            [sys.executable, "-c", f"from headstart.cli import main; main({words})"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

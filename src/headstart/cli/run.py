@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import NoReturn
 
@@ -36,7 +37,8 @@ def run(arguments: Sequence[str]) -> int:
 
             traceback.print_exception(error)
         trouble = complaint(error)
-        complain(trouble, as_json=_wants_json(words))
+        with suppress(OSError):  # where nothing can be written the exit code says it alone
+            complain(trouble, as_json=_wants_json(words))
         return trouble.exit_code
     return code
 
@@ -55,7 +57,8 @@ def _invoke(words: list[str], debug: bool) -> int:
             # Libraries warn their developers; a person at a shell cannot act on it.
             warnings.simplefilter("ignore")
         try:
-            with command.make_context("headstart", words) as context:
+            # A copy, because parsing empties the list that it is given.
+            with command.make_context("headstart", list(words)) as context:
                 command.invoke(context)
         except Exit as ending:
             return ending.exit_code
