@@ -25,8 +25,8 @@ def test_saved_model_comes_back_with_its_weights(kind, tmp_path):
         if saved is not None:
             assert torch.equal(tensor, saved), name
     assert backbone.depth == (5 if kind == "timm" else 3)
-    assert str(folder) == backbone.name
-    assert str(tmp_path) not in json.dumps(backbone.recipe["config" if kind == "hf" else "kwargs"])
+    assert backbone.name == "folder/model"
+    assert str(tmp_path) not in json.dumps(dict(backbone.recipe))
 
 
 @pytest.mark.parametrize("kind", ["timm", "hf"])
@@ -177,6 +177,13 @@ def test_damaged_folder_is_refused_with_a_cure(kind, damage, error, says, tmp_pa
     assert says in caught.value.message
     assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["", "/no/such/folder", "./mine", "resnet18", "timm/"])
+def test_what_is_neither_a_folder_nor_a_name(name):
+    with pytest.raises(UnknownName, match=f"There is no backbone '{name}'") as caught:
+        open_backbone(name)
+    assert "timm/resnet18" in caught.value.hint
 
 
 def test_code_that_a_folder_brings_along_is_not_run(tmp_path):

@@ -77,7 +77,10 @@ def _read(name: str) -> dict[str, Any]:
         names = _names()
         raise UnknownName(
             f"There is no bundled backbone '{name}'.{closest(name, names)}",
-            f"Bundled are: {', '.join(f'bundled/{each}' for each in names) or 'none'}.",
+            f"Bundled are: {', '.join(f'bundled/{each}' for each in names)}."
+            if names
+            else "This copy of headstart comes without one: name another with --backbone, such as "
+            "timm/resnet18.a1_in1k or a local folder (`headstart backbones` lists some).",
         )
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return card

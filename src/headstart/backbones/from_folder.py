@@ -36,11 +36,12 @@ class Folder:
         if "architecture" in config:
             from headstart.backbones import from_timm
 
-            return from_timm.open_folder(folder, name, origin="a local folder")
+            return _renamed(from_timm.open_folder(folder, name, origin="a local folder"), folder)
         if "model_type" in config:
             from headstart.backbones import from_transformers
 
-            return from_transformers.open_folder(folder, name, origin="a local folder")
+            opened = from_transformers.open_folder(folder, name, origin="a local folder")
+            return _renamed(opened, folder)
         raise BackboneError(
             f"'{name}' has a config.json, but neither timm's 'architecture' nor transformers' "
             "'model_type' in it.",
@@ -58,6 +59,16 @@ class Folder:
     def card(self, name: str, *, offline: bool) -> Card:
         """Return the card of the backbone in a folder."""
         return self.open(name, offline=True).card
+
+
+def _renamed(backbone: Backbone, folder: Path) -> Backbone:
+    """Name a backbone by its folder alone: the way there is nobody's business but this machine's.
+
+    Its name stands in model folders, which carry its weights and travel without it.
+    """
+    backbone.name = f"folder/{folder.name}"
+    backbone.recipe = {**backbone.recipe, "name": backbone.name}
+    return backbone
 
 
 def _config(folder: Path, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 
 from headstart.backbones.base import Backbone
 from headstart.backbones.outline import named_tensors
+from headstart.errors import UnknownName, closest
 from headstart.registry import BACKBONES
 from headstart.schema import Card
 
@@ -40,12 +41,17 @@ def get_source(name: str) -> BackboneSource:
 def split_name(reference: str) -> tuple[str, str]:
     """Split `timm/resnet18.a1_in1k` into source and name; an existing folder is source `folder`."""
     source, slash, name = reference.partition("/")
-    if slash and name and source in BACKBONES.names():
+    known = BACKBONES.names()
+    if slash and name and source in known:
         return source, name
-    if Path(reference).expanduser().is_dir():
+    if reference and Path(reference).expanduser().is_dir():
         return "folder", reference
-    BACKBONES.get(source)
-    return source, name
+    raise UnknownName(
+        f"There is no backbone '{reference}': no folder is called so"
+        + (f", and no source '{source}'.{closest(source, known)}" if source else "."),
+        f"Give a folder's path, or a name after its source ({', '.join(known)}), such as "
+        "timm/resnet18.a1_in1k; `headstart backbones` lists some.",
+    )
 
 
 def open_backbone(reference: str, *, offline: bool = False) -> Backbone:
