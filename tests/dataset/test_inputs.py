@@ -1,5 +1,6 @@
 """Inputs for prediction, and pairs of lists."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ def test_what_is_not_there(tmp_path):
         read_inputs([], SUFFIXES)
     with pytest.raises(DataError, match="a single int"):
         read_inputs(7, SUFFIXES)
+
+
+def test_what_is_there_and_is_no_input(tmp_path):
+    (tmp_path / "dead.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(DataError, match="leads nowhere"):
+        read_inputs(tmp_path / "dead.jpg", SUFFIXES)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read_inputs(tmp_path / "pipe.jpg", SUFFIXES)
+    with pytest.raises(DataError, match="an address"):
+        read_inputs("https://example.org/a.jpg", SUFFIXES)
 
 
 @pytest.mark.parametrize(

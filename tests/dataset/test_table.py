@@ -10,7 +10,7 @@ import pytest
 
 from headstart.dataset import read
 from headstart.errors import DataError
-from tests.dataset.making import SUFFIXES, make_files, make_table
+from tests.dataset.making import SUFFIXES, make_classes, make_files, make_table
 
 FOUR = "file,label\n0.jpg,bee\n1.jpg,bee\n2.jpg,ant\n3.jpg,ant\n"
 
@@ -230,6 +230,18 @@ def test_a_table_as_the_test(tmp_path):
     dataset = read_table(table, test=tmp_path / "held.csv")
     assert Counter(targets(dataset)) == {"bee": 2, "ant": 2}
     assert [sample.target for sample in dataset.test] == ["bee", "ant"]
+
+
+def test_a_folder_as_the_test_of_a_table(tmp_path):
+    table = make_table(tmp_path, "pic,what\n0.jpg,ant\n1.jpg,ant\n2.jpg,bee\n3.jpg,bee\n")
+    dataset = read_table(table, test=make_classes(tmp_path / "held", ant=2, bee=1))
+    assert [sample.target for sample in dataset.test] == ["ant", "ant", "bee"]
+
+
+def test_the_same_examples_to_learn_from_and_to_test_on(tmp_path):
+    table = make_table(tmp_path, "pic,what\n0.jpg,ant\n1.jpg,ant\n2.jpg,bee\n3.jpg,bee\n")
+    with pytest.raises(DataError, match="All 4 examples stand in the test data too"):
+        read_table(table, test=table)
 
 
 def test_ten_thousand_distinct_labels(tmp_path):

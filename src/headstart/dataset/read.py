@@ -73,9 +73,8 @@ def scan(
     dataset, decided = _read_source(source, columns, frozenset(suffixes))
     if test is None:
         return dataset
-    held, _ = _read_source(
-        test, decided if dataset.kind == "table" else columns, frozenset(suffixes)
-    )
+    is_folder = isinstance(test, (str, os.PathLike)) and Path(test).expanduser().is_dir()
+    held, _ = _read_source(test, Columns() if is_folder else decided, frozenset(suffixes))
     return _join_test(dataset, held)
 
 
@@ -139,6 +138,12 @@ def _join_test(dataset: Dataset, held: Dataset) -> Dataset:
         )
     places = {_place(sample) for sample in test} - {None}
     samples = tuple(sample for sample in dataset.samples if _place(sample) not in places)
+    if not samples:
+        raise DataError(
+            f"All {len(dataset.samples):,} examples stand in the test data too, so none is left to "
+            "learn from.",
+            "Give other examples as the test, or none: a part is then sealed for it.",
+        )
     if len(samples) < len(dataset.samples):
         notes.append(
             f"{len(dataset.samples) - len(samples):,} examples stand in the test data too and are "

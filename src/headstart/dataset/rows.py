@@ -150,7 +150,7 @@ class _Rows:
         if self.missing:
             told.append(
                 f"Set aside {len(self.missing):,} rows whose file is not there "
-                f"({quote_some(self.missing)})."
+                f"({quote_some(list(dict.fromkeys(self.missing)))})."
             )
         if self.repeated:
             told.append(f"Left out {self.repeated:,} rows that say the same as an earlier one.")

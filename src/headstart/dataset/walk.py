@@ -149,6 +149,11 @@ def describe_set_aside(set_aside: Iterable[Unreadable]) -> str:
 def refuse_missing(path: Path) -> DataError:
     """Return the error for a path that is not there, naming the nearest thing that is."""
     parent = path.parent
+    if path.parts and path.parts[0] in ("http:", "https:"):
+        return DataError(f"'{path}' is an address, not a file.", "Download it first.")
+    if os.path.lexists(path):
+        what = "a link that leads nowhere" if path.is_symlink() else "neither a file nor a folder"
+        return DataError(f"'{path}' is {what}.", "Give a file or a folder.")
     if parent.is_dir():
         try:
             near = closest(path.name, [entry.name for entry in list_entries(parent)])
