@@ -232,8 +232,15 @@ def test_a_store_that_cannot_be_written_says_where_and_what_to_do(tmp_path, monk
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     monkeypatch.setenv("HEADSTART_HOME", str(blocked))
+    made = []
+
+    def produce(positions):
+        made.append(positions)
+        yield from ()
+
     with pytest.raises(StorageError, match="HEADSTART_HOME"):
-        fill(Shelf({"kind": "e"}), range(2))
+        store.fill([Shelf({"kind": "e"})], [key(0)], produce)
+    assert not made, "computed what could not be kept"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

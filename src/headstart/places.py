@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from headstart.errors import StorageError
+
 
 def home() -> Path:
     """Return the folder for all that is kept: `HEADSTART_HOME`, else the user's cache folder."""
@@ -12,7 +14,13 @@ def home() -> Path:
     if named:
         return Path(named).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "headstart"
+    try:
+        return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "headstart"
+    except RuntimeError as error:  # a user without a home, as in some containers
+        raise StorageError(
+            "This user has no home folder to keep things in.",
+            "Set HEADSTART_HOME to a folder that you may write to.",
+        ) from error
 
 
 def store() -> Path:

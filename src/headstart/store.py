@@ -119,19 +119,26 @@ class Shelf:
         self._waiting, self._bytes = {}, 0
         self.refresh()
 
+    def claim(self) -> None:
+        """Make the shelf's folder, or say why nothing can be kept there; asked before long work."""
+        about = self.folder / "about.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not about.exists():
+                draft = self.folder / f".{secrets.token_hex(8)}.json.tmp"
+                draft.write_text(json.dumps(self.about, indent=1, sort_keys=True))
+                draft.replace(about)
+        except OSError as error:
+            raise _storage_error(error, self.folder) from error
+
     def _write(self, packed: Mapping[str, np.ndarray]) -> Path:
         from safetensors.numpy import save_file
 
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         temporary = self.folder / f".{name}.tmp"
         final = self.folder / f"{name}.safetensors"
+        self.claim()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            about = self.folder / "about.json"
-            if not about.exists():
-                draft = self.folder / f".{name}.json.tmp"
-                draft.write_text(json.dumps(self.about, indent=1, sort_keys=True))
-                draft.replace(about)
             save_file(dict(packed), temporary)
             temporary.replace(final)
         except OSError as error:
@@ -243,6 +250,9 @@ def fill(
     for position, key in enumerate(keys):
         if any(key not in shelf for shelf in shelves):
             wanted.setdefault(key, position)
+    if wanted:
+        for shelf in shelves:
+            shelf.claim()
     computed = 0
     try:
         for position, rows in produce(list(wanted.values())):
