@@ -14,7 +14,7 @@ from headstart.errors import DataError
 from headstart.learn import group_numbers
 from headstart.model import Model
 from headstart.progress import Progress, Silent
-from headstart.schema import Evaluation, Sample
+from headstart.schema import Evaluation, Sample, Unreadable
 
 
 def judge(
@@ -77,12 +77,20 @@ def evaluate(
         group=group,
         separator=separator,
     )
+    if not found.labelled:
+        raise DataError(
+            f"'{data}' holds {len(found.samples):,} files and no class folders, so nothing says "
+            "what is right.",
+            "Sort them into a folder per class, or give a table with a label column.",
+        )
     samples = [*found.samples, *(found.test or ())]
     _known_labels(samples, model)
     survey = features.survey(samples, model.modality, model.backbone, progress)
     set_aside = [*found.set_aside, *survey.set_aside]
     if strict and set_aside:
         raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
+    if not survey.samples:
+        raise_none_readable(survey.set_aside)
     evaluation, known = judge(model, survey.samples, seed, progress)
     return {
         **plain(evaluation),
@@ -110,6 +118,15 @@ def raise_strict(name: str, why: str, count: int) -> None:
     raise DataError(
         f"{count} inputs cannot be used; the first is {name}: {why}",
         "Mend or remove them, or leave out --strict to set them aside.",
+    )
+
+
+def raise_none_readable(set_aside: Sequence[Unreadable]) -> None:
+    """Refuse to judge by inputs of which not one can be read."""
+    raise DataError(
+        f"None of the {len(set_aside):,} inputs to judge by can be read; the first is "
+        f"{set_aside[0].name}: {set_aside[0].why}",
+        "Look at them with `headstart check`, and get them again from where they came.",
     )
 
 

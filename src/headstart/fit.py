@@ -16,7 +16,8 @@ from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.dataset import splits
-from headstart.evaluate import judge, name_of, plain, raise_strict
+from headstart.errors import UserError
+from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
 from headstart.features import Survey
 from headstart.learn import Job, learn
 from headstart.modalities.base import Modality
@@ -31,6 +32,8 @@ from headstart.tasks.base import Task
 FORMAT = 1
 TEST_SHARE = 0.2
 SHOWN_MISTAKES = 12
+LIKELY = 0.51
+"""A probability at which a label is said."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def fit(
     """
     begun = clock.perf_counter()
     progress = progress or Silent()
+    if not 0 <= seed < 2**63:
+        raise UserError(f"The seed {seed} cannot be used.", "Give a number from 0 up.")
     STRATEGIES.get(strategy)
     if task is not None:
         TASKS.get(task)
@@ -111,6 +116,8 @@ def fit(
     if strict and set_aside:
         raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
     dataset.require_trainable(learning.samples, multi=found.multi)
+    if testing and not testing.samples:
+        raise_none_readable(testing.set_aside)
 
     kind = _task(task, learning.samples, progress)
     labels = kind.labels([sample.target for sample in learning.samples])
@@ -207,7 +214,9 @@ def _divide(
         )
     encoded = task.encode([sample.target for sample in grouped], labels)
     train, test = splits.seal(encoded, groups, share=TEST_SHARE, seed=seed)
-    alike = f"; {len(twins)} groups of near-duplicates stay on one side" if twins else ""
+    sets = "1 group of near-duplicates stays" if len(twins) == 1 else ""
+    sets = sets or f"{len(twins):,} groups of near-duplicates stay"
+    alike = f"; {sets} on one side" if twins else ""
     return Sides(
         tuple(grouped[at] for at in train),
         tuple(grouped[at] for at in test),
@@ -266,13 +275,16 @@ def _each_label(sides: Sides) -> list[str]:
 def _baseline(model: Model, sides: Sides, task: Task, seed: int) -> dict[str, Any]:
     """Judge saying the same of every input: the share of each label on the training side."""
     encoded = task.encode([sample.target for sample in sides.train], model.labels)
-    shares = task.shares(encoded, len(model.labels))
+    shares, what = task.shares(encoded, len(model.labels)), "always the most common class"
+    if encoded.ndim == 2:
+        # Of a set of labels, naming them all is what F1 pays most for without looking.
+        shares, what = np.maximum(shares, LIKELY), "always every label"
     truth = task.encode([sample.target for sample in sides.test], model.labels)
     names = [sample.name for sample in sides.test]
     groups = [sample.group for sample in sides.test]
-    always = np.tile(shares, (len(sides.test), 1))
+    always = np.broadcast_to(shares, (len(sides.test), len(shares)))
     figures = task.evaluate(always, truth, model.labels, names, groups, seed).figures
-    return {"what": "always the most common class"} | {
+    return {"what": what} | {
         name: asdict(figures[name]) for name in ("accuracy", task.headline) if name in figures
     }
 
@@ -300,8 +312,9 @@ def _findings(
         probabilities = model.task.probabilities(model.out_of_fold, model.head.temperature)
         kept = next(choice for choice in model.choices if choice.kept)
         shares = model.task.shares(encoded, len(model.labels))
-        guessing = model.task.score(np.tile(shares, (len(encoded), 1)), encoded)
-        if kept.low <= guessing:  # a model that knows nothing suspects everything
+        always = model.task.score(np.broadcast_to(shares, (len(encoded), len(shares))), encoded)
+        # Naming classes at random, each as often as it comes, gets its share of each right.
+        if kept.low <= max(always, shares.mean()):  # who knows nothing suspects everything
             return [asdict(finding) for finding in findings]
         names = [sample.name for sample in sides.train]
         findings += find_mislabels(probabilities, encoded, model.labels, names)

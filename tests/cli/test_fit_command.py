@@ -73,7 +73,7 @@ def test_the_person_reads_verdict_figures_choices_warnings_and_what_is_next(head
     assert "last two stages: best in cross-validation" in said
     assert said.index("The file format predicts") < said.index("6 files are copies")
     assert "Sizes run from" not in said
-    assert "Set aside: 1 that could not be read, such as ants/imageNotFound.gif" in said
+    assert "Set aside: 1 that could not be used, such as ants/imageNotFound.gif" in said
     assert "my bees/report.html" in said
     assert "headstart predict 'my bees' NEW_FILES" in said
     assert "one pass over 765 inputs" in ended.err

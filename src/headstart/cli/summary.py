@@ -72,13 +72,13 @@ def show_findings(findings: Sequence[Any], *, most: int = FEW_FINDINGS) -> None:
 
 
 def show_set_aside(evaluation: Mapping[str, Any]) -> None:
-    """Write how many inputs could not be read, and the first of them, to stdout."""
+    """Write how many inputs could not be used, and the first of them, to stdout."""
     aside = sequence(mapping(evaluation.get("data")).get("set_aside"))
     if aside:
         first = mapping(aside[0])
         count = whole(len(aside))
         paper().print(
-            f"\nSet aside: {count} that could not be read, such as "
+            f"\nSet aside: {count} that could not be used, such as "
             f"{one_line(first.get('name'))} ({one_line(first.get('why'))})",
             soft_wrap=True,
         )

@@ -39,6 +39,13 @@ class Classify:
 
     def labels(self, targets: Sequence[Any]) -> tuple[str, ...]:
         """Return the classes in natural order; there have to be at least two."""
+        several = next((t for t in targets if isinstance(t, (tuple, list, set, frozenset))), None)
+        if several is not None:
+            raise DataError(
+                f"Examples have several labels each, such as {tuple(several)}; the task 'classify' "
+                "is for one.",
+                "Use the task 'multilabel', or the separator '' to keep such labels whole.",
+            )
         found = order_labels(str(target) for target in targets)
         if len(found) < 2:
             what = f"only one class, {found[0]!r}" if found else "no labelled samples"
