@@ -11,7 +11,7 @@ import pytest
 
 import headstart as hs
 from headstart import store
-from headstart.errors import DataError, ModelFolderError, StorageError, UnknownName
+from headstart.errors import DataError, ModelFolderError, StorageError, UnknownName, UserError
 from tests.pictures import draw, make_folder
 from tests.standing import save_tiny
 
@@ -160,6 +160,26 @@ def test_what_cannot_be_read_is_set_aside_and_listed(tiny, tmp_path):
         hs.fit(folder, backbone=tiny, strict=True)
 
 
+def test_data_of_which_nothing_can_be_read_is_no_test(tiny, photos, fitted, tmp_path):
+    for label in ("red", "blue"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match="None of the 2 inputs"):
+        hs.fit(photos, test=tmp_path, backbone=tiny)
+    with pytest.raises(DataError, match="None of the 2 inputs"):
+        hs.evaluate(hs.load(fitted), tmp_path)
+
+
+def test_evaluate_needs_labels(fitted, photos):
+    with pytest.raises(DataError, match="no class folders"):
+        hs.evaluate(hs.load(fitted), photos / "red")
+
+
+def test_a_seed_below_zero_is_refused_at_once(photos):
+    with pytest.raises(UserError, match="seed -1"):
+        hs.fit(photos, seed=-1)
+
+
 def test_unlike_anything_seen_is_called_unknown(fitted):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     assert not hs.load(fitted).predict([noise])[0].known
@@ -179,7 +199,9 @@ def test_labels_that_the_model_does_not_know_are_refused(fitted, tmp_path):
         hs.evaluate(hs.load(fitted), tmp_path / "more")
 
 
-@pytest.mark.parametrize("name", ["head.safetensors", "backbone.safetensors", "model.json"])
+@pytest.mark.parametrize(
+    "name", ["head.safetensors", "backbone.safetensors", "evaluation.json", "model.json"]
+)
 @pytest.mark.parametrize("harm", ["cut", "edit", "remove"])
 def test_a_damaged_model_folder_is_refused(fitted, tmp_path, name, harm):
     folder = tmp_path / "model"
@@ -216,6 +238,58 @@ def test_a_manifest_cannot_point_out_of_its_folder(fitted, tmp_path):
     (folder / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelFolderError, match="outside"):
         hs.load(folder)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda manifest: manifest.pop("golden"),
+        lambda manifest: manifest["labels"].pop(),
+        lambda manifest: manifest["files"].pop("head.safetensors"),
+        lambda manifest: manifest["backbone"]["recipe"].pop("architecture"),
+        lambda manifest: manifest["head"].update(readings=[[5, "colour"]]),
+    ],
+    ids=["no golden samples", "a label less", "no hash", "no architecture", "no such reading"],
+)
+def test_a_manifest_edited_with_care_is_refused_as_well(fitted, tmp_path, edit):
+    from headstart import model_folder
+
+    folder = tmp_path / "model"
+    shutil.copytree(fitted, folder)
+    manifest = json.loads((folder / "model.json").read_text())
+    edit(manifest)
+    manifest.pop("seal")
+    manifest["seal"] = model_folder._seal(manifest)
+    (folder / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelFolderError, match="damaged"):
+        hs.load(folder)
+
+
+@pytest.mark.parametrize("lost", ["model.json", "report.html", "evaluation.json"])
+def test_a_model_whose_writing_was_cut_off_is_written_again(tiny, photos, fitted, tmp_path, lost):
+    """Killed, or the disk was full: the same command works once there is room."""
+    folder = tmp_path / "model"
+    shutil.copytree(fitted, folder)
+    (folder / "model.json").unlink()
+    (folder / lost).unlink(missing_ok=True)
+    (folder / ".model.json.0badcafe.tmp").write_text("{")
+    hs.fit(photos, out=folder, backbone=tiny)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in fitted.iterdir()}
+    hs.load(folder)
+
+
+def test_a_model_is_saved_again_where_its_backbone_folder_is_gone(fitted, tmp_path):
+    """The weights travel with the model, and nothing in it says where they once lay."""
+    model = hs.load(fitted)
+    model.save(tmp_path / "copy")
+    new = [draw("red", 900)]
+    assert hs.load(tmp_path / "copy").predict(new) == model.predict(new)
+
+
+def test_nothing_tells_where_the_data_and_the_backbone_lay(fitted, tiny, photos):
+    written = b"".join(path.read_bytes() for path in fitted.iterdir())
+    assert tiny.encode() not in written
+    assert str(photos).encode() not in written
 
 
 def test_a_folder_with_other_things_is_not_overwritten(tiny, photos, tmp_path):

@@ -1,6 +1,6 @@
 """Save and load a model folder: safetensors and JSON, a format number, and a self-test.
 
-    model.json            what the model is made of, with the hash of every other file
+    model.json            what the model is made of, with the hashes of the rest (but the report)
     head.safetensors      the head, and what it takes to tell an unknown input
     backbone.safetensors  only when the weights are not those the backbone's name stands for,
                           or with `self_contained`
@@ -42,6 +42,7 @@ GOLDEN_COUNT = 2
 GOLDEN_TOLERANCE = 0.01
 MANIFEST, HEAD, WEIGHTS = "model.json", "head.safetensors", "backbone.safetensors"
 EVALUATION, REPORT = "evaluation.json", "report.html"
+OURS = (HEAD, WEIGHTS, EVALUATION, REPORT)
 
 
 def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
@@ -53,6 +54,8 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
     contained = self_contained or model.trained or local
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for draft in filter(_is_draft, folder.iterdir()):  # of a run that was killed
+            draft.unlink(missing_ok=True)
         _write_tensors(folder / HEAD, _head_tensors(model))
         if contained:
             _write_tensors(folder / WEIGHTS, _weights(model.backbone))
@@ -62,9 +65,8 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
         page = render(model.evaluation, model.pictures, folder=str(folder))
         _write(folder / REPORT, page.encode())
         manifest = _manifest(model, contained)
-        manifest["files"] = {
-            name: _hash(folder / name) for name in ([HEAD, WEIGHTS] if contained else [HEAD])
-        }
+        written = [HEAD, EVALUATION, *([WEIGHTS] if contained else [])]
+        manifest["files"] = {name: _hash(folder / name) for name in written}
         manifest["seal"] = _seal(manifest)
         _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
     except OSError as error:
@@ -76,7 +78,7 @@ def check_folder(folder: Path) -> None:
     """Make sure a model can be written to a folder, and write nothing; asked before long work."""
     if folder.exists() and not folder.is_dir():
         raise ModelFolderError(f"{folder} is a file, not a folder.", "Give --out another name.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+    if folder.is_dir() and not (folder / MANIFEST).exists() and _holds_something(folder):
         raise ModelFolderError(
             f"{folder} is not empty and holds no headstart model.",
             "Give --out a new folder, so that nothing of yours is overwritten.",
@@ -88,12 +90,35 @@ def check_folder(folder: Path) -> None:
         raise _cannot_write(folder, PermissionError(errno.EACCES, f"{nearest} is read-only"))
 
 
+def _holds_something(folder: Path) -> bool:
+    """Tell whether there is more in a folder than an unfinished model, whose head comes first."""
+    names = [path.name for path in folder.iterdir() if not _is_draft(path)]
+    return bool(names) and not (HEAD in names and set(names) <= set(OURS))
+
+
+def _is_draft(path: Path) -> bool:
+    return path.suffix == ".tmp" and path.name.startswith(
+        tuple(f".{n}." for n in (*OURS, MANIFEST))
+    )
+
+
 def load(folder: str | Path, *, offline: bool = False) -> Model:
     """Return the model in a folder, after it has shown that it still works as it did."""
     folder = Path(folder)
     manifest = read_manifest(folder)
+    try:
+        return _load(folder, manifest, offline)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        # Whole files that do not fit together: a seal can be made again by whoever edits them.
+        what = f"its parts do not fit ({type(error).__name__}: {error})".replace("\n", " ")
+        raise _damaged(folder, what[:200]) from error
+
+
+def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
+    if missing := {HEAD, EVALUATION} - set(manifest["files"]):
+        raise _damaged(folder, f"{MANIFEST} does not vouch for {min(missing)}")
     for name, expected in manifest["files"].items():
-        if name not in (HEAD, WEIGHTS):
+        if name not in (HEAD, WEIGHTS, EVALUATION):
             raise _damaged(folder, f"{MANIFEST} names a file that no model has: {name!r}")
         if not (folder / name).is_file():
             raise _damaged(folder, f"{name} is missing")
@@ -185,6 +210,8 @@ def _golden_logits(model: Model) -> np.ndarray:
 
 def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
     logits = _golden_logits(model)
+    if len(model.labels) != logits.shape[1]:
+        raise ValueError(f"{len(model.labels)} labels, {logits.shape[1]} outputs")
     scale = max(1.0, float(np.abs(expected).max()))
     if logits.shape != expected.shape or not np.allclose(
         logits, expected, rtol=0, atol=GOLDEN_TOLERANCE * scale
