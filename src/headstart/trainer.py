@@ -26,6 +26,7 @@ from headstart.schema import Phase
 from headstart.tasks.base import Task
 
 Fetch = Callable[[Sequence[tuple[int, int]]], State]
+Snapshot = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 
 CLIP = 1.0
 
@@ -89,7 +90,9 @@ class _Run:
         if math.isfinite(value):
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.parameters, CLIP)
+            slope = float(nn.utils.clip_grad_norm_(self.parameters, CLIP))
+            if not math.isfinite(slope):
+                return slope  # a step along it would leave no weight a number
             self.optimiser.step()
         return value
 
@@ -109,11 +112,11 @@ class _Run:
         freeze(self.backbone, self.phase.boundary)
         return torch.cat(parts).numpy()
 
-    def snapshot(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    def snapshot(self) -> Snapshot:
         body, head = self.backbone.module.state_dict(), self.head.state_dict()
         return {n: t.clone() for n, t in body.items()}, {n: t.clone() for n, t in head.items()}
 
-    def restore(self, state: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]) -> None:
+    def restore(self, state: Snapshot) -> None:
         self.backbone.module.load_state_dict(state[0])
         self.head.load_state_dict(state[1])
 
@@ -187,14 +190,12 @@ def _loop(
             pairs = [(int(p), int(v)) for p, v in zip(positions, chosen[at:], strict=False)]
             value = run.step(pairs, targets[torch.from_numpy(positions)], task)
             if not math.isfinite(value):
-                run.restore(best)
-                raise Failure(
-                    f"Training diverged in epoch {number}: the loss is no longer a number.",
-                    "Look for broken inputs with `headstart check`, or use --strategy probe.",
-                )
+                raise _diverged(run, best, number)
             losses.append(value)
             step += 1
         logits = run.predict(validating)
+        if not np.isfinite(logits).all():
+            raise _diverged(run, best, number)
         score = task.score(task.probabilities(logits, 1.0), truth)
         gap = float(task.loss(torch.from_numpy(logits), torch.from_numpy(truth), 0.0))
         seconds = time.perf_counter() - begun
@@ -214,3 +215,12 @@ def _loop(
             break
     run.restore(best)
     return Outcome(tuple(epochs), kept, best_logits, stopped)
+
+
+def _diverged(run: _Run, best: Snapshot, epoch: int) -> Failure:
+    """Go back to the last good state and return the error that says why training ended."""
+    run.restore(best)
+    return Failure(
+        f"Training diverged in epoch {epoch}: the loss is no longer a number.",
+        "Look for broken inputs with `headstart check`, or use --strategy probe.",
+    )
