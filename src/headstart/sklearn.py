@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from headstart import features
 from headstart.backbones.source import open_backbone
@@ -24,7 +25,7 @@ from headstart.errors import DataError
 from headstart.learn import FINAL, Job, learn
 from headstart.modalities.base import Modality
 from headstart.registry import MODALITIES
-from headstart.schema import Sample
+from headstart.schema import Sample, Unreadable
 
 
 def _modality() -> Modality:
@@ -44,13 +45,18 @@ def _inputs(X: Any) -> list[Any]:
 
 def _identified(samples: Sequence[Sample], modality: Modality) -> tuple[Sample, ...]:
     known, unreadable = features.identify(samples, modality)
+    _refuse(unreadable)
+    return tuple(known)
+
+
+def _refuse(unreadable: Sequence[Unreadable]) -> None:
+    """Refuse inputs that cannot be read: a row left out would shift all that follow."""
     if unreadable:
         raise DataError(
             f"{len(unreadable)} inputs cannot be read; the first is {unreadable[0].name}: "
             f"{unreadable[0].why}",
             "Leave them out of X and y.",
         )
-    return tuple(known)
 
 
 class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -76,10 +82,11 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> HeadstartClassifier:
         """Learn from inputs and their labels."""
-        inputs, modality = _inputs(X), _modality()
+        inputs, modality, y = _inputs(X), _modality(), column_or_1d(y, warn=True)
+        check_classification_targets(y)
         if len(inputs) != len(y):
             raise ValueError(f"X has {len(inputs)} samples, y has {len(y)}.")
-        self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_[0]!r}); it takes two.")
         found = from_pairs(inputs, [str(number) for number in numbers], groups)
@@ -102,7 +109,8 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each input."""
-        chosen: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        chosen: np.ndarray = self.classes_[probabilities.argmax(axis=1)]
         return chosen
 
 
@@ -139,6 +147,7 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         inputs, modality = _inputs(X), _modality()
         samples = _identified(read_inputs(inputs, modality.suffixes), modality)
         found = features.survey(samples, modality, self.backbone_)
+        _refuse(found.set_aside)
         readings = features.readings(found.shelf, found.samples)
         here = {name: rows for (at, name), rows in readings.items() if at == self.boundary_}
         return np.asarray(here[next(name for name in (*FINAL, *here) if name in here)])
