@@ -80,15 +80,17 @@ def residuals(kind: Kind, logits: torch.Tensor, block: Block) -> tuple[torch.Ten
 def look(problems: Problems, at: torch.Tensor, penalties: torch.Tensor) -> Point:
     """Evaluate all problems of a batch at W: one pass over the samples."""
     folds, width, paths, labels = at.shape
-    flat = at.reshape(folds, width, paths * labels)
+    # Laid out so that both products run along the rows of the samples: with few labels the
+    # gradient would otherwise take fifteen times as long.
+    turned = at.reshape(folds, width, paths * labels).transpose(1, 2).contiguous()
     loss = at.new_zeros(folds, paths)
-    gradient = torch.zeros_like(flat)
+    slope = torch.zeros_like(turned)
     curvature = at.new_zeros(folds, paths, labels)
     seen = at.new_zeros(folds)
     stride = max(1, problems.samples // CURVATURE_ROWS)
     for block in problems.blocks():
         n = block.vectors.shape[1]
-        logits = torch.bmm(block.vectors, flat).reshape(folds, n, paths, labels)
+        logits = torch.bmm(block.vectors, turned.transpose(1, 2)).reshape(folds, n, paths, labels)
         losses, chance = residuals(problems.kind, logits, block)
         loss += torch.einsum("fn,fnp->fp", block.weights, losses)
         some, share = chance[:, ::stride], block.weights[:, ::stride]
@@ -100,8 +102,8 @@ def look(problems: Problems, at: torch.Tensor, penalties: torch.Tensor) -> Point
         else:
             chance -= block.targets[:, :, None, :]
         chance *= block.weights[:, :, None, None]
-        gradient.baddbmm_(block.vectors.transpose(1, 2), chance.reshape(folds, n, -1))
-    gradient = gradient.reshape(at.shape)
+        slope.baddbmm_(chance.reshape(folds, n, -1).transpose(1, 2), block.vectors)
+    gradient = slope.transpose(1, 2).reshape(at.shape)
     pulled = at[:, :-1] * penalties[:, None, :, None]
     gradient[:, :-1] += pulled
     loss += 0.5 * (pulled * at[:, :-1]).sum((1, 3))
