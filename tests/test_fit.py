@@ -175,9 +175,36 @@ def test_evaluate_needs_labels(fitted, photos):
         hs.evaluate(hs.load(fitted), photos / "red")
 
 
-def test_a_seed_below_zero_is_refused_at_once(photos):
-    with pytest.raises(UserError, match="seed -1"):
-        hs.fit(photos, seed=-1)
+@pytest.mark.parametrize(
+    "choice",
+    [{"seed": -1}, {"seed": None}, {"seed": 1.5}, {"time": 0}, {"time": "10m"}],
+    ids=str,
+)
+def test_numbers_that_cannot_be_used_are_refused_at_once(choice):
+    ((name, value),) = choice.items()
+    with pytest.raises(UserError, match=f"The {name} {value!r} cannot be used"):
+        hs.fit("not/looked/at", **choice)
+
+
+def test_one_picture_is_not_a_list_of_its_rows(fitted):
+    model = hs.load(fitted)
+    picture = draw("red", 900)
+    in_a_list = model.predict([picture])
+    for alone in (picture, np.asarray(picture)):
+        assert model.predict(alone) == in_a_list
+    assert len(model.predict(np.stack([np.asarray(picture)] * 3))) == 3
+
+
+@pytest.mark.parametrize("thing", [None, 3, {}])
+def test_what_is_no_input_at_all(fitted, thing):
+    with pytest.raises(DataError):
+        hs.load(fitted).predict([thing])
+
+
+def test_a_model_is_shown_on_one_line(fitted, tiny):
+    name = f"folder/{Path(tiny).name}"
+    shown = repr(hs.load(fitted))
+    assert shown == f"<Model: classify (2 labels: blue, red), probe on {name}>"
 
 
 def test_unlike_anything_seen_is_called_unknown(fitted):

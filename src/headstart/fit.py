@@ -86,8 +86,7 @@ def fit(
     """
     begun = clock.perf_counter()
     progress = progress or Silent()
-    if not 0 <= seed < 2**63:
-        raise UserError(f"The seed {seed} cannot be used.", "Give a number from 0 up.")
+    _check_numbers(seed, time)
     STRATEGIES.get(strategy)
     if task is not None:
         TASKS.get(task)
@@ -154,6 +153,17 @@ def fit(
     if out is not None:
         model.save(out, self_contained=self_contained)
     return model
+
+
+def _check_numbers(seed: Any, time: Any) -> None:
+    """Refuse at once what would otherwise break after the long pass."""
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise UserError(f"The seed {seed!r} cannot be used.", "Give a whole number from 0 up.")
+    if time is not None and not (isinstance(time, int | float) and time > 0):
+        raise UserError(
+            f"The time {time!r} cannot be used.",
+            "Give seconds, more than 0 (600 is ten minutes), or None.",
+        )
 
 
 def _announce(

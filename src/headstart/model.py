@@ -5,6 +5,7 @@ Nothing here trains. A model is made by `learn`, kept by `model_folder`, and ask
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from headstart.schema import Choice, Prediction, Sample, Unreadable
 from headstart.tasks.base import Task
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """What `fit` hands over. `evaluation` is the content of `evaluation.json`.
 
@@ -43,8 +44,16 @@ class Model:
     novelty: Novelty | None = None
     choices: tuple[Choice, ...] = ()
     evaluation: dict[str, Any] = field(default_factory=dict)
-    pictures: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
-    out_of_fold: np.ndarray | None = field(default=None, repr=False)
+    pictures: dict[str, dict[str, str]] = field(default_factory=dict)
+    out_of_fold: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: a notebook shows this after `fit`."""
+        shown = ", ".join(self.labels[:6]) + (", …" if len(self.labels) > 6 else "")
+        return (
+            f"<Model: {self.task.name} ({len(self.labels)} labels: {shown}), "
+            f"{self.strategy} on {self.backbone.name}>"
+        )
 
     def judge(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities and whether each row is known, for vectors made by `head.read`."""
@@ -98,7 +107,10 @@ class Model:
         return save(self, Path(folder), self_contained=self_contained)
 
     def _samples(self, inputs: Any) -> list[Sample]:
-        return read_inputs(inputs, self.modality.suffixes)
+        path = isinstance(inputs, str | os.PathLike)
+        # One array is one picture, not a list of its rows.
+        alone = not path and self.modality.accepts(inputs)
+        return read_inputs([inputs] if alone else inputs, self.modality.suffixes)
 
     def _prepare(self, sample: Sample) -> tuple[Sample, Arrays | UnreadableInput]:
         try:

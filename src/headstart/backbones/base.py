@@ -54,7 +54,7 @@ class Backbone:
     """
 
     name: str
-    module: nn.Module
+    module: nn.Module = field(repr=False)
     stages: tuple[Stage, ...]
     spec: InputSpec
     card: Card

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -120,6 +121,11 @@ def _formats_here() -> list[str]:
 def open_bytes(source: str | Path | bytes) -> IO[bytes]:
     """Open what holds a picture's bytes, or raise `UnreadableInput`: missing, a folder, empty."""
     name = name_of(source)
+    if not isinstance(source, str | os.PathLike | bytes):
+        raise UnreadableInput(
+            f"What is of the type {type(source).__name__} is no picture.",
+            "Give a path, a Pillow picture, an array or the bytes of a file.",
+        )
     if isinstance(source, bytes):
         stream: IO[bytes] = io.BytesIO(source)
     else:
