@@ -16,6 +16,8 @@ SURE = 0.8
 """And only when another label gets at least this much. Where a model errs often, its calibrated
 probabilities seldom come this high, so it accuses few; a good model's mostly do."""
 
+BLOCK = 4096
+
 
 def rank_doubtful(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the rows whose label is doubtful, the most doubtful first (confident learning).
@@ -31,11 +33,15 @@ def rank_doubtful(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
         own = probabilities[targets == label, label]
         if len(own):
             usual[label] = own.mean()
-    likely = np.where(probabilities >= usual, probabilities, -1.0)
-    likely[rows, targets] = -1.0
+    other = np.empty(len(targets))
+    for start in range(0, len(targets), BLOCK):
+        part = slice(start, start + BLOCK)
+        likely = np.where(probabilities[part] >= usual, probabilities[part], -1.0)
+        likely[np.arange(len(likely)), targets[part]] = -1.0
+        other[part] = likely.max(1)
     given = probabilities[rows, targets]
-    margin = likely.max(1) - given
-    doubtful = np.flatnonzero((likely.max(1) >= SURE) & (given < DOUBT))
+    margin = other - given
+    doubtful = np.flatnonzero((other >= SURE) & (given < DOUBT))
     ranked: np.ndarray = doubtful[np.argsort(-margin[doubtful], kind="stable")]
     return ranked
 

@@ -104,10 +104,12 @@ class Classify:
 
     def probabilities(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         """Return the softmax of the cooled logits; every row sums to 1."""
-        cooled = np.asarray(logits, np.float64) / temperature
-        cooled -= cooled.max(1, keepdims=True)
-        chances = np.exp(cooled, out=cooled)
-        return np.asarray(chances / chances.sum(1, keepdims=True))
+        chances = np.array(logits, np.float64)  # the one copy: with many classes it is large
+        chances /= temperature
+        chances -= chances.max(1, keepdims=True)
+        np.exp(chances, out=chances)
+        chances /= chances.sum(1, keepdims=True)
+        return chances
 
     def score(self, probabilities: np.ndarray, encoded: np.ndarray) -> float:
         """Return macro-F1."""
