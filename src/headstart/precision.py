@@ -28,8 +28,8 @@ PROBES = 4
 
 def native_bfloat16() -> bool:
     """Tell whether this processor multiplies bfloat16 matrices in hardware."""
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch._C._cpu, test, lambda: False)() for test in tests)
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 @contextmanager
