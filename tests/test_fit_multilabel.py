@@ -141,6 +141,34 @@ def test_a_group_never_stands_on_two_sides(tiny, photos, rows, form, seed, monke
     assert len(sides[0].samples) + model.evaluation["n_test"] == len(frame)
 
 
+@pytest.mark.parametrize("group", ["everything", "kind"])
+def test_groups_that_leave_nothing_to_test_on_are_refused(tiny, photos, rows, group):
+    kinds = [(f, f.split("/")[0], "everything") for f, *_ in rows]
+    table = write(photos, "whole.csv", ["file", "label", "everything"], kinds)
+    copied = write(
+        photos, "by-kind.csv", ["file", "label", "kind"], [(f, k, k) for f, k, _ in kinds]
+    )
+    with pytest.raises(DataError, match="set apart as a test"):
+        hs.fit(
+            table if group == "everything" else copied, label="label", group=group, backbone=tiny
+        )
+
+
+def test_copies_of_one_picture_are_nothing_to_choose_by(tiny, photos, tmp_path):
+    for label in ("red", "blue"):
+        (tmp_path / label).mkdir()
+        for number in range(4):
+            draw("red", 1).save(tmp_path / label / f"{number}.png")
+    with pytest.raises(DataError, match="set apart as a test"):
+        hs.fit(tmp_path, backbone=tiny)
+    held = make_folder(tmp_path / "held", per_class=2, start=50)
+    (tmp_path / "train").mkdir()
+    for label in ("red", "blue"):
+        (tmp_path / label).rename(tmp_path / "train" / label)
+    with pytest.raises(DataError, match="held back to choose by"):
+        hs.fit(tmp_path / "train", test=held, backbone=tiny)
+
+
 def test_pictures_in_a_data_frame_need_no_files(tiny, tmp_path):
     frame = pd.DataFrame(
         {

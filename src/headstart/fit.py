@@ -16,7 +16,7 @@ from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.dataset import splits
-from headstart.errors import UserError
+from headstart.errors import DataError, UserError
 from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
 from headstart.features import Survey
 from headstart.learn import Job, learn
@@ -224,6 +224,12 @@ def _divide(
         )
     encoded = task.encode([sample.target for sample in grouped], labels)
     train, test = splits.seal(encoded, groups, share=TEST_SHARE, seed=seed)
+    if not len(test):
+        raise DataError(
+            f"None of the {len(grouped):,} examples can be set apart as a test: those of a class "
+            "all belong together (one group, or near-duplicates of each other).",
+            "Add examples that differ, group them more finely, or give test data of your own.",
+        )
     sets = "1 group of near-duplicates stays" if len(twins) == 1 else ""
     sets = sets or f"{len(twins):,} groups of near-duplicates stay"
     alike = f"; {sets} on one side" if twins else ""

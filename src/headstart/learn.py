@@ -71,6 +71,12 @@ class _Learning:
         self.reference = self.backbone.fingerprint()
         self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
         self.groups = group_numbers(job.samples)
+        if self.groups.max(initial=0) == 0:
+            raise DataError(
+                f"The {len(job.samples)} examples to learn from all belong together (one group, or "
+                "near-duplicates of each other), so none can be held back to choose by.",
+                "Add examples that differ, or group them more finely.",
+            )
         self.folds = cut_folds(
             self.encoded, self.groups, defaults.fold_count(len(job.samples)), job.seed
         )
