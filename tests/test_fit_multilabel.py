@@ -81,6 +81,11 @@ def test_a_model_of_several_labels_travels(tagged):
     assert "Macro F1" in (out / "report.html").read_text()
 
 
+def test_nothing_tells_where_the_table_lay(tagged, photos):
+    written = b"".join(path.read_bytes() for path in tagged[1].iterdir())
+    assert str(photos).encode() not in written
+
+
 def test_guessing_several_labels_is_not_made_to_look_worse_than_it_is(tagged):
     """Naming every label without looking gets an F1 that a model must beat to be worth it."""
     baseline = tagged[0].evaluation["baseline"]

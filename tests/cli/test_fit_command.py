@@ -54,7 +54,12 @@ def test_a_dot_means_the_folder_one_stands_in(headstart, fake_fit, tmp_path, mon
     (tmp_path / "birds.2024").mkdir()
     monkeypatch.chdir(tmp_path / "birds.2024")
     headstart("fit", ".")
-    assert fake_fit[0]["out"] == "birds.2024-model"
+    # Beside it: inside, it would be taken for a class the next time.
+    assert fake_fit[0]["out"] == "../birds.2024-model"
+    (tmp_path / "birds.2024" / "owls").mkdir()
+    monkeypatch.chdir("owls")
+    headstart("fit", "..")
+    assert fake_fit[1]["out"] == "../../birds.2024-model"
 
 
 def test_several_label_columns_are_written_with_commas(headstart, fake_fit):

@@ -81,6 +81,12 @@ def test_paths_are_read_from_stdin(headstart, model, monkeypatch):
     assert model.asked == ["a.jpg", "b.jpg", "with space.jpg", "c.jpg"]
 
 
+def test_names_with_line_breaks_come_from_stdin_as_find_writes_them(headstart, model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a\nb.jpg\0c.jpg\0")))
+    headstart("predict", "bees", "-")
+    assert model.asked == ["a\nb.jpg", "c.jpg"]
+
+
 def test_what_cannot_be_read_is_named_on_stderr(headstart, model):
     ended = headstart("predict", "bees", "broken.jpg", "a.jpg", "--format", "json")
     assert ended.code == 0

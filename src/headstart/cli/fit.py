@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -139,10 +140,16 @@ def fit(
 
 
 def folder_for(data: str) -> str:
-    """Return the model folder that data gets unless told: `photos/` gives `photos-model`."""
+    """Return the model folder that data gets unless told: `photos/` gives `photos-model`.
+
+    It lies where the person is, but never inside the data, where it would be taken for a class.
+    """
     path = Path(data).expanduser().resolve()
     stem = path.stem if path.suffix and not path.is_dir() else path.name
-    return f"{stem or 'my'}-model"
+    name = f"{stem or 'my'}-model"
+    if path.is_dir() and path.name and Path.cwd().resolve().is_relative_to(path):
+        return os.path.relpath(path.parent / name)
+    return name
 
 
 def _show_next(folder: str) -> None:

@@ -59,12 +59,17 @@ def predict(
 
 
 def _paths(inputs: Sequence[str]) -> list[str]:
-    """Return the paths to read, those from stdin (one a line) in place of `-`."""
+    """Return the paths to read, those from stdin in place of `-`.
+
+    They stand one a line, or with a NUL after each, as `find -print0` writes them: no file name
+    holds a NUL, while some hold a line break.
+    """
     paths: list[str] = []
     for path in inputs:
         if path == "-":
             # Paths are bytes: what is no text in this locale must come through whole.
-            lines = sys.stdin.buffer.read().splitlines()
+            given = sys.stdin.buffer.read()
+            lines = given.split(b"\0") if b"\0" in given else given.splitlines()
             paths += [os.fsdecode(line) for line in lines if line.strip()]
         else:
             paths.append(path)

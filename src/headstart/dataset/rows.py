@@ -48,7 +48,7 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         if not given
     ]
     if guessed:
-        notes.append(f"Guessed: {' and '.join(guessed)} of {table.name}.")
+        notes.append(f"Guessed: {' and '.join(guessed)}.")
     labels = read_labels(table, names, columns.separator)
     notes += labels.notes
     groups = _read_groups(table, columns.group, notes)

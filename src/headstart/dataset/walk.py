@@ -60,7 +60,9 @@ def _gather(
         status = folder.stat()
         entries = list_entries(folder)
     except OSError as error:
-        harvest.set_aside.append(Unreadable(name or str(folder), f"cannot be opened ({error})"))
+        harvest.set_aside.append(
+            Unreadable(name or folder.name, f"cannot be opened ({error.strerror})")
+        )
         return
     identity = (status.st_dev, status.st_ino)
     if identity in entered:
