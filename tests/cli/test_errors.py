@@ -102,6 +102,14 @@ def test_ctrl_c_at_a_shell():
     assert_two_lines(err)
 
 
+def test_what_may_not_be_read_is_not_called_a_full_disk(headstart, put_module):
+    fails_with(put_module, PermissionError(errno.EACCES, "Permission denied", "/data/x"))
+    ended = headstart("fit", "photos")
+    assert ended.code == 1
+    assert "Permission denied: /data/x" in ended.err
+    assert "who may read it" in ended.err
+
+
 def test_a_full_disk_is_not_called_a_fault(headstart, put_module):
     fails_with(put_module, OSError(errno.ENOSPC, "No space left on device", "/data/x"))
     ended = headstart("fit", "photos", "--json")

@@ -244,6 +244,13 @@ def test_the_same_examples_to_learn_from_and_to_test_on(tmp_path):
         read_table(table, test=table)
 
 
+def test_what_was_set_aside_is_named_where_the_rest_is_too_little(tmp_path):
+    table = make_table(tmp_path, "pic,what\n0.jpg,ant\n1.jpg,ant\nx.jpg,bee\ny.jpg,bee\n")
+    error = refused(table)
+    assert "one class, 'ant'" in error.message
+    assert "2 were set aside, such as 'x.jpg': is not there" in error.message
+
+
 def test_ten_thousand_distinct_labels(tmp_path):
     cells = "".join(f"0.jpg,id{number}\n" for number in range(10_000))
     error = refused(make_table(tmp_path, "file,label\n" + cells))

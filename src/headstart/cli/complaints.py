@@ -51,7 +51,9 @@ def complaint(error: BaseException) -> Complaint:
         return Complaint(
             "storage",
             f"{error.strerror}{where}.",
-            "Free some space or choose a folder that you may write to.",
+            "Check who may read it and write to it (ls -ld)."
+            if error.errno == errno.EACCES
+            else "Free some space or choose a folder that you may write to.",
             1,
         )
     said = str(error).strip()

@@ -51,7 +51,15 @@ def read(
             "Sort them into a folder per class, or give a CSV with a column of paths and one of "
             "labels.",
         )
-    require_trainable(dataset.samples, multi=dataset.multi)
+    try:
+        require_trainable(dataset.samples, multi=dataset.multi)
+    except DataError as error:
+        if not dataset.set_aside:
+            raise
+        # What is missing may be what could not be opened.
+        first = dataset.set_aside[0]
+        more = f"{len(dataset.set_aside):,} were set aside, such as '{first.name}': {first.why}."
+        raise DataError(f"{error.message} {more}", error.hint) from error
     return _set_unknown_aside(dataset)
 
 
