@@ -8,31 +8,53 @@ some twenty-five passes there is little to overfit and nothing to spare for a te
 small net learns the labels itself: smoothed, a third of the pictures pasted over (cutmix), at 48 px
 first, where a step is cheapest, then larger. The schedule follows the clock; killed and started
 again with the same arguments, it goes on from the last checkpoint.
+
+With `--student-from WEIGHTS` a finished net goes through a second cycle: larger pictures, a lower
+rate, and plain labels, because smoothed ones draw the last stage's classes together, and what lies
+between them is what another task needs (Kornblith et al., arXiv:2010.16402).
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from augment import CLEAN, MILD, draw_mixture, views
 from running import Average, refresh_statistics, weight_groups
+from safetensors.torch import load_file
 from torch import Tensor
 from train import Training, arguments, export
 
 from headstart.backbones.nets.image import SmallResNet
 
-SIZES = ((0.0, 48), (0.6, 64), (0.9, 80))  # from which share of the time on, in pixels
 PASTED = 0.35
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One rise and fall of the rate. `sizes`: from which share of the time on, in pixels."""
+
+    sizes: tuple[tuple[float, int], ...]
+    rate: float
+    smoothing: float
+
+
+FIRST = Cycle(((0.0, 48), (0.6, 64), (0.9, 80)), rate=0.15, smoothing=0.1)
+SECOND = Cycle(((0.0, 48), (0.5, 64), (0.9, 80)), rate=0.1, smoothing=0.0)
 
 
 def train(run: Training, until: float) -> None:
     args = run.args
+    cycle = SECOND if args.student_from else FIRST
     net = SmallResNet(classes=len(run.photos.classes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if args.student_from:
+        net.load_state_dict(load_file(args.student_from))
     average = Average(net)
-    optimizer = torch.optim.SGD(weight_groups(net, 5e-4), lr=0.15, momentum=0.9, nesterov=True)
+    groups = weight_groups(net, 5e-4)
+    optimizer = torch.optim.SGD(groups, lr=cycle.rate, momentum=0.9, nesterov=True)
     feed = run.pictures(args.batch)
     seen = 0
     net.train()
@@ -40,18 +62,21 @@ def train(run: Training, until: float) -> None:
     def step() -> Tensor:
         nonlocal seen
         share = run.clock.now() / until
-        size = [size for start, size in SIZES if share >= start][-1]
+        size = [size for start, size in cycle.sizes if share >= start][-1]
         images, labels = next(feed)
         x = views(images, size, MILD)
         mixture = draw_mixture(x, "paste" if torch.rand(()) < PASTED else "none")
         seen += len(x)
         with run.autocast():
             scores = net(run.ready(mixture.apply(x))).float()
-        own = F.cross_entropy(scores, labels, label_smoothing=0.1, reduction="none")
-        other = F.cross_entropy(
-            scores, labels[mixture.partner], label_smoothing=0.1, reduction="none"
-        )
-        return (own * mixture.share + other * (1 - mixture.share)).mean()
+
+        def loss(wanted: Tensor) -> Tensor:
+            return F.cross_entropy(
+                scores, wanted, label_smoothing=cycle.smoothing, reduction="none"
+            )
+
+        there = loss(labels[mixture.partner])
+        return (loss(labels) * mixture.share + there * (1 - mixture.share)).mean()
 
     def judge() -> dict[str, Any]:
         with torch.no_grad(), run.autocast():
