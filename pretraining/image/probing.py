@@ -19,6 +19,7 @@ from suite import Set, draw
 from torch import Tensor, nn
 
 from headstart.backbones.nets.image import MEAN, STD, SmallResNet
+from headstart.precision import native_bfloat16
 
 PER_CLASS = (5, 10, 20, 50, None)
 DRAWS = 3
@@ -206,7 +207,8 @@ def from_scratch(one: Set, per_class: int | None, seed: int, size: int, steps: i
             order = torch.cat([order, torch.randperm(len(labels), device=device)])
         pick, order = order[:batch], order[batch:]
         x = normalise(views(images[pick], size, MILD), MEAN, STD)
-        with torch.autocast(device.type, torch.bfloat16):
+        fast = device.type != "cpu" or native_bfloat16()
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
             scores = net(x)
         loss = F.cross_entropy(scores.float(), labels[pick], label_smoothing=0.1)
         optimizer.zero_grad(set_to_none=True)

@@ -45,6 +45,7 @@ from teacher import Teacher, TeacherInTraining, tell_apart
 from torch import Tensor, nn
 
 from headstart.backbones.nets.image import MEAN, STD, SmallResNet
+from headstart.precision import native_bfloat16
 
 SIZES = {48: 0.2, 64: 0.3, 96: 0.5}  # views of the small net, in pixels
 MIXES = {"none": 0.3, "blend": 0.3, "paste": 0.4}
