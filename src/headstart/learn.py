@@ -22,6 +22,7 @@ from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError
 from headstart.features import Survey
 from headstart.heads import Head, HeadSearch
+from headstart.heads.candidates import leading
 from headstart.modalities.base import Modality, State
 from headstart.model import Model
 from headstart.novelty import fit_novelty
@@ -31,9 +32,6 @@ from headstart.schema import Choice, Phase, Sample
 from headstart.strategies.base import Facts
 from headstart.tasks.base import Task
 from headstart.trainer import train
-
-FINAL = ("pooled", "mean", "token")
-"""The reading of the last stage that a trained head stands on: the library's own pooling first."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ class _Learning:
 def _final_reading(backbone: Backbone, state: State, boundary: int) -> tuple[str, int]:
     with torch.no_grad():
         found = backbone.read(backbone(state, boundary), backbone.depth)
-    name = next(name for name in (*FINAL, *found) if name in found)
+    name = leading(found)
     return name, found[name].shape[1]
 
 

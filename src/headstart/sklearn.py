@@ -22,7 +22,8 @@ from headstart import features
 from headstart.backbones.source import open_backbone
 from headstart.dataset import from_pairs, read_inputs
 from headstart.errors import DataError
-from headstart.learn import FINAL, Job, learn
+from headstart.heads.candidates import leading
+from headstart.learn import Job, learn
 from headstart.modalities.base import Modality
 from headstart.registry import MODALITIES
 from headstart.schema import Sample, Unreadable
@@ -150,4 +151,4 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         _refuse(found.set_aside)
         readings = features.readings(found.shelf, found.samples)
         here = {name: rows for (at, name), rows in readings.items() if at == self.boundary_}
-        return np.asarray(here[next(name for name in (*FINAL, *here) if name in here)])
+        return np.asarray(here[leading(here)])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from headstart.heads.head import Reading
 
 FIRST = ("pooled", "mean", "token")
-"""Which reading of the last stage comes first: the library's own pooling where it has one."""
 
 WIDEST = 16_384
 """Sets with more features than this are left out: hardly ever better, always dearer."""
+
+
+def leading(names: Iterable[str]) -> str:
+    """Return the reading of one stage that comes first: the library's own pooling if it has one."""
+    offered = list(names)
+    return next(name for name in (*FIRST, *offered) if name in offered)
 
 
 def candidates(widths: Mapping[Reading, int]) -> list[tuple[Reading, ...]]:
@@ -23,16 +28,16 @@ def candidates(widths: Mapping[Reading, int]) -> list[tuple[Reading, ...]]:
     boundaries = sorted({boundary for boundary, _ in widths})
     last = boundaries[-1]
     at_last = [name for boundary, name in widths if boundary == last]
-    leading = next((name for name in FIRST if name in at_last), at_last[0])
-    alone = [((last, leading),)]
-    alone += [((last, name),) for name in FIRST if name in at_last and name != leading]
+    first = leading(at_last)
+    alone = [((last, first),)]
+    alone += [((last, name),) for name in FIRST if name in at_last and name != first]
 
     def means(some: Sequence[int]) -> tuple[Reading, ...]:
         lower = [
             next(((b, name) for name in ("mean", *FIRST) if (b, name) in widths), None)
             for b in some
         ]
-        return (*(reading for reading in lower if reading), (last, leading))
+        return (*(reading for reading in lower if reading), (last, first))
 
     def everything(some: Sequence[int]) -> tuple[Reading, ...]:
         return tuple(reading for b in some for reading in widths if reading[0] == b)
