@@ -135,7 +135,8 @@ def reading_name(reading: Reading) -> str:
     return f"{reading[0]}.{reading[1]}"
 
 
-def _shelf(kind: str, **about: Any) -> Shelf:
+def open_shelf(kind: str, **about: Any) -> Shelf:
+    """Return the shelf of one kind of result of this version, as `about` describes it."""
     return Shelf({"kind": kind, "headstart": __version__, **about})
 
 
@@ -153,13 +154,13 @@ def survey(
     begun = time.perf_counter()
     precision = choose(backbone, modality)
     known, set_aside = identify(samples, modality)
-    shelf = _shelf(
+    shelf = open_shelf(
         "readings",
         backbone=backbone.name,
         fingerprint=backbone.fingerprint(),
         precision=precision,
     )
-    sketches = _shelf("sketches", modality=modality.name)
+    sketches = open_shelf("sketches", modality=modality.name)
     wanted = set(boundaries_read(backbone.depth))
 
     def load(position: int) -> tuple[int, Arrays | None, np.ndarray | None, str]:
@@ -247,7 +248,7 @@ def views(
     every epoch, seed and later run reads it from the store.
     """
     progress = progress or Silent()
-    shelf = _shelf("views", modality=modality.name, spec=spec.to_json())
+    shelf = open_shelf("views", modality=modality.name, spec=spec.to_json())
 
     def key(position: int, number: int) -> str:
         return hashlib.sha256(f"{samples[position].key}:{number}".encode()).hexdigest()
