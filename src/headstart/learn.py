@@ -21,8 +21,9 @@ from headstart.calibrate import fit_temperature
 from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError
 from headstart.features import Survey
-from headstart.heads import Head, HeadSearch
+from headstart.heads import Head
 from headstart.heads.candidates import leading
+from headstart.heads.search import search
 from headstart.modalities.base import Modality, State
 from headstart.model import Model
 from headstart.novelty import fit_novelty
@@ -99,18 +100,21 @@ class _Learning:
     def solve(self) -> Head:
         """Solve the head on cached readings; everything it chose is kept as choices."""
         found = self.survey()
-        search: HeadSearch = self.task.search(
+        chosen = search(
             features.readings(found.shelf, found.samples),
             self.encoded,
             self.folds,
+            self.groups,
             len(self.job.labels),
+            kind=self.task.kind,
+            headline=self.task.score_logits,
             seed=self.job.seed,
             seconds=self.left(),
             progress=self.progress,
         )
-        self.choices += [trial.choice() for trial in search.trials]
-        self.out_of_fold = search.out_of_fold
-        return search.head
+        self.choices += [trial.choice() for trial in chosen.trials]
+        self.out_of_fold = chosen.out_of_fold
+        return chosen.head
 
     def train(self, phase: Phase) -> Head:
         """Run the optimiser loop on one phase, from the boundary up, and read off its head."""

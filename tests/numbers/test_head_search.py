@@ -15,9 +15,19 @@ from headstart.tasks.multilabel import Multilabel
 from tests.numbers.problems import in_turn, vectors
 
 
-def search(readings, truth, folds, labels, *, task=None, seconds=None, seed=0):
-    return (task or Classify()).search(
-        readings, truth, folds, labels, seed=seed, seconds=seconds, progress=Silent()
+def search(readings, truth, folds, labels, *, groups=None, task=None, seconds=None, seed=0):
+    task = task or Classify()
+    return head_search.search(
+        readings,
+        truth,
+        folds,
+        np.arange(len(folds)) if groups is None else groups,
+        labels,
+        kind=task.kind,
+        headline=task.score_logits,
+        seed=seed,
+        seconds=seconds,
+        progress=Silent(),
     )
 
 
@@ -40,6 +50,22 @@ def test_it_learns_what_can_be_learnt_and_says_what_it_tried():
     assert (found.out_of_fold.argmax(1) == truth).mean() > 0.9
     said = found.head.logits(found.head.read(readings)).argmax(1)
     assert (said == truth).mean() > 0.9
+
+
+def test_examples_that_belong_together_count_once_in_the_trials_intervals():
+    readings, truth, folds = two_stages(n=60, upper=1.0)
+    alone = search(readings, truth, folds, 3)
+    many = {name: np.repeat(rows, 4, axis=0) for name, rows in readings.items()}
+    owner = np.repeat(np.arange(60), 4)
+    copied = search(many, truth[owner], folds[owner], 3, groups=owner)
+    blind = search(many, truth[owner], folds[owner], 3)
+
+    def width(found):
+        kept = next(trial for trial in found.trials if trial.kept)
+        return kept.high - kept.low
+
+    assert width(copied) == pytest.approx(width(alone), rel=0.25)
+    assert width(blind) < 0.7 * width(copied)
 
 
 def test_shuffled_labels_are_not_learnt():

@@ -25,11 +25,12 @@ RIDGE_WORK = 1e10
 
 @dataclass
 class Problem:
-    """What a search is given: readings of all samples, their targets and folds."""
+    """What a search is given: readings of all samples, their targets, folds and groups."""
 
     readings: Mapping[Reading, np.ndarray]
     encoded: np.ndarray
     folds: np.ndarray
+    groups: np.ndarray
     labels: int
     kind: Kind
     headline: Headline
@@ -77,7 +78,9 @@ class Bench:
         solver = Ridge if self.ridge else Fitter
         folds = problem.folds[rows]
         self.fitter = solver(some, self.truth, folds, problem.kind, problem.labels)
-        self.resamples = draw(None, len(rows), columns=problem.labels, seed=problem.seed)
+        self.resamples = draw(
+            problem.groups[rows].tolist(), len(rows), columns=problem.labels, seed=problem.seed
+        )
 
     def attempt(
         self, names: tuple[Reading, ...], priors: Sequence[float], *, balanced: bool = False
@@ -112,6 +115,12 @@ class Bench:
         share = 1 / counts[self.truth]
         return np.asarray(share / share.mean())
 
+    def gaps(self, best: Tried, tried: Sequence[Tried]) -> list[tuple[float, float]]:
+        """Return how far each is above the best's log-loss, and the standard error of that."""
+        groups = self.resamples.group.tolist()
+        pairs = [paired(best.losses, each.losses, groups) for each in tried]
+        return [(pair.value, (pair.high - pair.value) / Z) for pair in pairs]
+
     def evenness(self) -> float:
         """Return how many times the smallest class's samples the largest has."""
         counts = np.bincount(self.truth, minlength=self.problem.labels)
@@ -135,20 +144,14 @@ def rows_for_choosing(problem: Problem, most: int) -> np.ndarray:
     return np.sort(order[(np.arange(most) * (n / most)).astype(np.int64)])
 
 
-def gaps_from(best: Tried, tried: Sequence[Tried]) -> list[tuple[float, float]]:
-    """Return how far each is above the best's log-loss, and the standard error of that."""
-    pairs = [paired(best.losses, each.losses) for each in tried]
-    return [(pair.value, (pair.high - pair.value) / Z) for pair in pairs]
-
-
-def pick(tried: Sequence[Tried]) -> Tried:
+def pick(bench: Bench, tried: Sequence[Tried]) -> Tried:
     """Return the narrowest set that the best does not clearly beat; every trial says why or not.
 
     `tried` comes narrowest first. Clearly is by more than one standard error of the difference on
     the same samples.
     """
     best = min(tried, key=lambda each: each.trial.loss)
-    gaps = gaps_from(best, tried)
+    gaps = bench.gaps(best, tried)
     at = next(at for at, (gap, error) in enumerate(gaps) if tried[at] is best or gap <= error)
     for each, (gap, error) in zip(tried, gaps, strict=True):
         loss = f"log-loss {each.trial.loss:.3f}"

@@ -24,7 +24,6 @@ from headstart.heads.bench import (
     Headline,
     Problem,
     Tried,
-    gaps_from,
     pick,
     rows_for_choosing,
 )
@@ -69,6 +68,7 @@ def search(
     readings: Mapping[Reading, np.ndarray],
     encoded: np.ndarray,
     folds: np.ndarray,
+    groups: np.ndarray,
     n_labels: int,
     *,
     kind: Kind,
@@ -79,10 +79,11 @@ def search(
 ) -> HeadSearch:
     """Choose readings, penalty and class weights by cross-validation, and fit the head on all.
 
-    `headline` is what the trials report. With a budget of `seconds`, sets of readings that come
-    too late are left out, and the winner's trial says which.
+    `headline` is what the trials report. `groups` numbers the groups, which stay together in
+    `folds` and count once in intervals and comparisons. With a budget of `seconds`, sets of
+    readings that come too late are left out, and the winner's trial says which.
     """
-    problem = Problem(readings, encoded, folds, n_labels, kind, headline, seed)
+    problem = Problem(readings, encoded, folds, groups, n_labels, kind, headline, seed)
     widest = max(values.shape[1] for values in readings.values())
     small = len(folds) * widest * n_labels < SMALL_WORK
     with on_threads(1 if small else torch.get_num_threads()):
@@ -108,11 +109,12 @@ class Tournament:
         bench = Bench(problem, rows_for_choosing(problem, few))
         tried = self.compare(bench, [(names, PRIORS) for names in sets])
         if bench.whole:
-            chosen = self.refine(bench, pick(tried))
+            chosen = self.refine(bench, pick(bench, tried))
         else:
-            tried = self.screen(tried, len(bench.rows))
+            tried = self.screen(bench, tried)
             bench = Bench(problem, rows_for_choosing(problem, self.affordable(tried, few)))
-            chosen = pick(tried := self.compare(bench, [around(each.trial) for each in tried]))
+            tried = self.compare(bench, [around(each.trial) for each in tried])
+            chosen = pick(bench, tried)
         self.trials = [each.trial for each in tried] + self.trials
         self.progress.advance()
         chosen = self.weigh(bench, chosen)
@@ -135,15 +137,16 @@ class Tournament:
             self.progress.advance()
         return tried
 
-    def screen(self, tried: Sequence[Tried], count: int) -> list[Tried]:
+    def screen(self, bench: Bench, tried: Sequence[Tried]) -> list[Tried]:
         """Leave the race to the few best; the others' trials say on how many samples they lost."""
         best = min(tried, key=lambda each: each.trial.loss)
-        gaps = gaps_from(best, tried)
+        gaps = bench.gaps(best, tried)
         order = sorted(range(len(tried)), key=lambda at: tried[at].trial.loss)
+        count = f"{len(bench.rows):,}"
         still = {at for at in order[:STILL_IN] if gaps[at][0] <= 2 * gaps[at][1]}
         for at, (each, (gap, error)) in enumerate(zip(tried, gaps, strict=True)):
             if at not in still:
-                why = f"log-loss {gap:.3f} ± {error:.3f} above the lowest, on {count:,} samples"
+                why = f"log-loss {gap:.3f} ± {error:.3f} above the lowest, on {count} samples"
                 self.trials.append(replace(each.trial, why=why))
         return [each for at, each in enumerate(tried) if at in still]
 

@@ -47,7 +47,7 @@ class Resamples:
         return len(np.unique(self.group[members]))
 
 
-def number_groups(groups: Sequence[str | None] | None, n: int) -> np.ndarray:
+def number_groups(groups: Sequence[object] | None, n: int) -> np.ndarray:
     """Number the groups from 0; a sample without a group is a group of its own."""
     if groups is None or all(name is None for name in groups):
         return np.arange(n)
@@ -56,9 +56,7 @@ def number_groups(groups: Sequence[str | None] | None, n: int) -> np.ndarray:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
-def draw(
-    groups: Sequence[str | None] | None, n: int, *, columns: int = 1, seed: int = 0
-) -> Resamples:
+def draw(groups: Sequence[object] | None, n: int, *, columns: int = 1, seed: int = 0) -> Resamples:
     """Draw bootstrap weightings of `n` samples in which whole groups come up or stay out.
 
     `columns` is how many labels will be measured: 1,000 resamples for small tests, fewer (never
@@ -160,7 +158,7 @@ def positive_interval(draws: np.ndarray, support: float, chance: float) -> Figur
 def paired(
     first: np.ndarray,
     second: np.ndarray,
-    groups: Sequence[str | None] | None = None,
+    groups: Sequence[object] | None = None,
 ) -> Figure:
     """Return how much higher the mean of `second` is than that of `first`, on the same samples.
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from headstart.errors import DataError, closest
-from headstart.heads import HeadSearch, Reading
-from headstart.progress import Progress
+from headstart.heads import Kind
 from headstart.schema import Evaluation
 
 SHOWN_MISTAKES = 48
@@ -19,14 +18,17 @@ SHOWN_MISTAKES = 48
 
 
 class Task(Protocol):
-    """One kind of answer. `headline` names the metric that choices and races are decided by.
+    """One kind of answer.
 
-    Encoded targets are one array whose first dimension is the samples: class numbers for
-    `classify`, a 0/1 matrix for `multilabel`. Probabilities are always a matrix, a column a label.
+    `headline` names the metric that choices and races are decided by, and `kind` says how the
+    logits of a sample hang together. Encoded targets are one array whose first dimension is the
+    samples: class numbers for `classify`, a 0/1 matrix for `multilabel`. Probabilities are always a
+    matrix, a column a label.
     """
 
     name: str
     headline: str
+    kind: Kind
 
     def suits(self, targets: Sequence[Any]) -> bool:
         """Tell whether raw targets look like this task; used to infer the task."""
@@ -40,18 +42,10 @@ class Task(Protocol):
     def shares(self, encoded: np.ndarray, n_labels: int) -> np.ndarray:
         """Return each label's share of the samples: what a guess that never looks would say."""
 
-    def search(
-        self,
-        readings: Mapping[Reading, np.ndarray],
-        encoded: np.ndarray,
-        folds: np.ndarray,
-        n_labels: int,
-        *,
-        seed: int,
-        seconds: float | None,
-        progress: Progress,
-    ) -> HeadSearch:
-        """Solve and choose the head on cached readings by cross-validation over `folds`."""
+    def score_logits(
+        self, logits: np.ndarray, encoded: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Return the headline metric under each weighting of the samples; for choosing heads."""
 
     def loss(self, logits: torch.Tensor, encoded: torch.Tensor, smoothing: float) -> torch.Tensor:
         """Return the mean training loss of a batch."""

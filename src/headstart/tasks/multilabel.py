@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,7 @@ import torch
 
 from headstart import metrics
 from headstart.errors import DataError
-from headstart.heads import HeadSearch, Reading
-from headstart.heads.search import search
-from headstart.progress import Progress
+from headstart.heads import Kind
 from headstart.schema import MULTI, Evaluation
 from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown
 from headstart.tasks.classify import note_few
@@ -27,6 +25,7 @@ class Multilabel:
 
     name = MULTI
     headline = "macro_f1"
+    kind: Kind = "sigmoid"
 
     def suits(self, targets: Sequence[Any]) -> bool:
         """Tell whether the targets are collections of labels."""
@@ -58,33 +57,11 @@ class Multilabel:
         """Return each label's share of the samples."""
         return np.asarray(encoded.sum(0) / max(len(encoded), 1))
 
-    def search(
-        self,
-        readings: Mapping[Reading, np.ndarray],
-        encoded: np.ndarray,
-        folds: np.ndarray,
-        n_labels: int,
-        *,
-        seed: int,
-        seconds: float | None,
-        progress: Progress,
-    ) -> HeadSearch:
-        """Solve and choose a head of independent sigmoids by cross-validation."""
-
-        def headline(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            return metrics.macro(metrics.multi_scores(logits > 0, truth, weights)["f1"])
-
-        return search(
-            readings,
-            encoded,
-            folds,
-            n_labels,
-            kind="sigmoid",
-            headline=headline,
-            seed=seed,
-            seconds=seconds,
-            progress=progress,
-        )
+    def score_logits(
+        self, logits: np.ndarray, encoded: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Return macro-F1 under each weighting."""
+        return metrics.macro(metrics.multi_scores(logits > 0, encoded, weights)["f1"])
 
     def loss(self, logits: torch.Tensor, encoded: torch.Tensor, smoothing: float) -> torch.Tensor:
         """Return binary cross-entropy, with the targets smoothed towards even odds."""
