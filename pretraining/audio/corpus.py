@@ -148,11 +148,11 @@ class Corpus:
         self.augment = Augment(device, seed)
         self.device = device
 
-    def batch(self, seconds: float, length: float) -> Batch:
-        """Return about `seconds` of sound in windows of `length` seconds, 55 % of it speech."""
+    def batch(self, seconds: float, length: float, spoken_share: float) -> Batch:
+        """Return about `seconds` of sound in windows of `length` seconds, a share of it speech."""
         count = int(length * RATE)
         pairs = max(4, round(seconds / length / 2))
-        spoken = max(2, round(0.55 * pairs))
+        spoken = max(2, round(spoken_share * pairs))
         words, sounds = self.words, self.sounds
         clips = words.sample(spoken, count)
         speech, phonemes = words.read(clips, count)

@@ -21,29 +21,34 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from augment import RATE
 from corpus import Batch, Corpus, Sounds
 from families import FAMILIES, NAMES
 from safetensors.torch import load_file, save_file
-from speech import VARIANTS, WORDS, generate, load, shards
+from speech import VARIANTS, generate, load, shards
 from torch import nn
 from torch.nn import functional as F
 
 from headstart.backbones.nets.audio import AudioConfig, AudioNet, read
 
-# Windows in seconds. Few values, so that the GPU plans each shape once; short ones more often,
-# because words are short, long ones for textures.
-LENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 2.8, 3.6)
-WEIGHTS = (1.2, 1.5, 1.5, 1.5, 1.2, 1.0, 1.0, 0.8, 0.7, 0.7, 0.5, 0.4)
+# Seconds, how often, and the share of speech. Few windows, so that the GPU plans each shape once;
+# short ones more often, because words are short, long ones for textures.
+Windows = tuple[tuple[float, float, float], ...]
+WINDOWS: Windows = (
+    *((0.4, 1.2, 0.55), (0.5, 1.5, 0.55), (0.6, 1.5, 0.55), (0.7, 1.5, 0.55)),
+    *((0.8, 1.2, 0.55), (0.9, 1.0, 0.55), (1.0, 1.0, 0.55), (1.2, 0.8, 0.55)),
+    *((1.5, 0.7, 0.55), (2.0, 0.7, 0.55), (2.8, 0.5, 0.55), (3.6, 0.4, 0.55)),
+)
 
 
 class Pretrainer(nn.Module):
     """The net with the heads that teach it; the heads are thrown away."""
 
-    def __init__(self, words: int, phonemes: int) -> None:
+    def __init__(self, words: int, phonemes: int, config: AudioConfig) -> None:
         super().__init__()
-        self.net = AudioNet(AudioConfig())
+        self.net = AudioNet(config)
         tail, middle = 2 * self.net.config.tail, 2 * self.net.config.widths[2]
         self.word = nn.Linear(tail, words)
         self.phoneme = nn.Conv1d(self.net.config.tail, phonemes, 1)
@@ -112,25 +117,25 @@ def contrast(projected: torch.Tensor, key: torch.Tensor, heat: float = 0.15) -> 
 class Run:
     """One pretraining run: corpus, model, its running average, and the files they leave."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self.asked, self.out = asked, asked.out
+    def __init__(self, asked: argparse.Namespace, windows: Windows = WINDOWS) -> None:
+        self.asked, self.out, self.windows = asked, asked.out, windows
         self.out.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.backends.cudnn.benchmark = self.device.type == "cuda"
         torch.set_float32_matmul_precision("high")
-        data = find_speech(asked, self.log)
+        data = only_first(find_speech(asked, self.log), asked.words)
         seed = asked.seed + (state := self.last())["step"]  # a resumed run hears new batches
         torch.manual_seed(seed)
         self.log(clips=len(data["facts"]), hours=round(len(data["audio"]) / data["rate"] / 3600, 2))
         begun = time.monotonic()
         self.corpus = Corpus(data, self.device, asked.bank, seed)
-        words = len(WORDS.read_text().split())
+        config = AudioConfig(widths=tuple(asked.widths))
         self.phonemes = state.get("phonemes") or len(data["names"])
-        self.model = Pretrainer(words, self.phonemes).to(self.device)
-        self.mean = Pretrainer(words, self.phonemes).to(self.device).eval().requires_grad_(False)
-        if self.device.type == "cuda":
-            self.model.net.to(memory_format=torch.channels_last)
-            self.mean.net.to(memory_format=torch.channels_last)
+        self.model = Pretrainer(asked.words, self.phonemes, config).to(self.device)
+        self.mean = Pretrainer(asked.words, self.phonemes, config).to(self.device)
+        self.mean.eval().requires_grad_(False)
+        self.model.net.to(memory_format=torch.channels_last)
+        self.mean.net.to(memory_format=torch.channels_last)
         self.mean.load_state_dict(self.model.state_dict())
         plain = [p for p in self.model.parameters() if p.dim() < 2]
         heavy = [p for p in self.model.parameters() if p.dim() >= 2]
@@ -141,7 +146,7 @@ class Run:
         self.step, self.spent, self.best = state["step"], state["spent"], state["best"]
         if self.step:
             self.restore()
-        fixed = Sounds(self.device, 512 if self.device.type == "cuda" else 64, 12_345)
+        fixed = Sounds(self.device, 512 if self.device.type == "cuda" else 128, 12_345)
         self.held_sounds = (fixed.wave[:, : 3 * RATE].float(), fixed.family)
         self.log(
             device=str(self.device),
@@ -210,8 +215,9 @@ class Run:
 
     def draw(self, chooser: torch.Generator) -> tuple[Batch, torch.Tensor]:
         """Return a batch and its log-mel maps, partly hidden."""
-        length = LENGTHS[int(torch.multinomial(torch.tensor(WEIGHTS), 1, generator=chooser))]
-        batch = self.corpus.batch(self.asked.seconds, length)
+        often = torch.tensor([window[1] for window in self.windows])
+        length, _, spoken = self.windows[int(torch.multinomial(often, 1, generator=chooser))]
+        batch = self.corpus.batch(self.asked.seconds, length, spoken)
         with torch.no_grad():
             mel = self.model.net({"x": batch.wave}, 0, 1)["x"]
         return batch, self.corpus.augment.hide(mel)
@@ -252,7 +258,7 @@ class Run:
     def judge(self) -> dict[str, float]:
         """Return how well the averaged model does on voices and sounds that it did not hear."""
         words, right = self.corpus.words, []
-        clips = words.validation[: 2048 if self.device.type == "cuda" else 128]
+        clips = words.validation[: 2048 if self.device.type == "cuda" else 512]
         for part in clips.split(256) if len(clips) else ():
             length = words.length[part]
             time_ = torch.arange(int(length.max()), device=self.device)
@@ -357,7 +363,20 @@ def find_speech(asked: argparse.Namespace, log: Callable[..., None]) -> dict:
     return data
 
 
-def main() -> None:
+def only_first(data: dict, words: int) -> dict:
+    """Return the clips of the most frequent words alone: less to learn, where time is short."""
+    if data["facts"][:, 1].max() < words:
+        return data
+    rows = data["facts"][:, 1] < words
+    begin, length = data["start"][rows], data["facts"][rows, 0]
+    audio = np.concatenate([data["audio"][b : b + n] for b, n in zip(begin, length, strict=True)])
+    start = np.concatenate([[0], np.cumsum(length[:-1], dtype=np.int64)])
+    kept = {name: data[name][rows] for name in ("facts", "times", "ids")}
+    return {**data, **kept, "audio": audio, "start": start}
+
+
+def arguments(**defaults: object) -> argparse.Namespace:
+    """Return what was asked for; `defaults` take the place of those of the GPU."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=12.0, help="of training alone")
@@ -367,6 +386,8 @@ def main() -> None:
     parser.add_argument("--speech-minutes", type=float, default=2.5)
     parser.add_argument("--workers", type=int, default=12)
     parser.add_argument("--suite", type=Path, help="evaluate at the end on this data folder")
+    parser.add_argument("--words", type=int, default=2000, help="the most frequent of words.txt")
+    parser.add_argument("--widths", type=int, nargs=3, default=(32, 64, 128))
     parser.add_argument("--seconds", type=float, default=640.0, help="of sound in a batch")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--average", type=float, default=0.999)
@@ -376,7 +397,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=50, help="steps from log line to log line")
     parser.add_argument("--save-seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    parser.set_defaults(**defaults)
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
     Run(asked).train()
     if asked.suite:
         judge = [sys.executable, str(Path(__file__).with_name("evaluate.py"))]
