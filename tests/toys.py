@@ -43,6 +43,9 @@ class Numbers:
     def prepare(self, raw, spec):
         return {"x": raw[: spec.width].astype(np.float32)}
 
+    def windows(self, raw, spec):
+        return [self.prepare(raw, spec)]
+
     def view(self, raw, spec, key, number):
         chance = np.random.default_rng([int(key[:8], 16), number])
         return {"x": (raw + chance.normal(0, 0.1, raw.shape)).astype(np.float32)}

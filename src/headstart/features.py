@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from headstart.errors import UnreadableInput
 from headstart.heads import Reading
 from headstart.matrix import MEMORY_BYTES
 from headstart.modalities.base import Arrays, Modality
+from headstart.modalities.lengths import batched
 from headstart.precision import at_precision, cast, choose
 from headstart.progress import Progress, Silent
 from headstart.schema import InputSpec, Sample, Unreadable
@@ -35,6 +36,9 @@ BATCH = 32
 READ_AT_MOST = 6
 """How many boundaries are read: enough to tell early from middle from late, few enough that a deep
 transformer's readings stay smaller than its inputs."""
+
+Readings = dict[Reading, np.ndarray]
+"""What was read off one example, or off a batch: a vector, or a matrix, by boundary and name."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -117,9 +121,9 @@ def identify(
 
 def forward_readings(
     backbone: Backbone, state: Mapping[str, torch.Tensor], precision: str, wanted: set[int]
-) -> dict[Reading, np.ndarray]:
+) -> Readings:
     """Run a batch once through the frozen stages and read it at the wanted boundaries."""
-    found: dict[Reading, np.ndarray] = {}
+    found: Readings = {}
     with torch.inference_mode():
         current = cast(dict(state), precision)
         for boundary in range(1, max(wanted) + 1):
@@ -128,6 +132,51 @@ def forward_readings(
                 for name, vectors in backbone.read(current, boundary).items():
                     found[boundary, name] = vectors.float().numpy()
     return found
+
+
+def forward_all(
+    turns: Iterable[Sequence[tuple[In, list[Arrays]]]],
+    modality: Modality,
+    backbone: Backbone,
+    precision: str,
+    wanted: set[int],
+) -> Iterator[list[tuple[In, Readings]]]:
+    """Run examples, which come in turns as their windows, and yield their readings, in order.
+
+    As many come at a time as were needed so that those of like length share a batch. The readings
+    of several windows are averaged, each window counting by its length.
+    """
+
+    def windows() -> Iterator[list[tuple[int, Arrays]]]:
+        for turn in turns:
+            first = len(waiting)
+            waiting.extend((name, []) for name, _ in turn)
+            yield [(at, part) for at, (_, parts) in enumerate(turn, first) for part in parts]
+
+    waiting: list[tuple[In, list[tuple[int, Readings]]]] = []
+    for batches in batched(windows()):
+        for batch in batches:
+            state = modality.collate([part for _, part in batch], backbone.spec)
+            found = forward_readings(backbone, state, precision, wanted)
+            for row, (at, part) in enumerate(batch):
+                length = len(part["mask"]) if "mask" in part else 1
+                rows = {reading: vectors[row] for reading, vectors in found.items()}
+                waiting[at][1].append((length, rows))
+        done, waiting[:] = [(name, _average(parts)) for name, parts in waiting], []
+        if done:
+            yield done
+
+
+def _average(parts: Sequence[tuple[int, Readings]]) -> Readings:
+    if len(parts) == 1:
+        return parts[0][1]
+    weights = np.array([length for length, _ in parts], np.float64)
+    return {
+        reading: np.average([rows[reading] for _, rows in parts], axis=0, weights=weights).astype(
+            first.dtype
+        )
+        for reading, first in parts[0][1].items()
+    }
 
 
 def reading_name(reading: Reading) -> str:
@@ -163,39 +212,36 @@ def survey(
     sketches = open_shelf("sketches", modality=modality.name)
     wanted = set(boundaries_read(backbone.depth))
 
-    def load(position: int) -> tuple[int, Arrays | None, np.ndarray | None, str]:
+    def load(position: int) -> tuple[int, list[Arrays], np.ndarray | None, str]:
         try:
             raw = modality.read(known[position].input)
-            return position, modality.prepare(raw, backbone.spec), modality.sketch(raw), ""
+            return position, modality.windows(raw, backbone.spec), modality.sketch(raw), ""
         except UnreadableInput as error:
-            return position, None, None, error.message
+            return position, [], None, error.message
+
+    def turns(positions: list[int]) -> Iterator[list[tuple[int, list[Arrays]]]]:
+        for loaded in in_turns(load, positions, BATCH):
+            for position, _, sketch, why in loaded:
+                if sketch is None:
+                    unreadable[known[position].key] = why
+                    progress.advance()
+                else:
+                    drawn[position] = sketch
+            yield [(position, windows) for position, windows, _, _ in loaded if windows]
 
     def produce(positions: list[int]) -> Iterator[tuple[int, Sequence[Arrays]]]:
         if not positions:
             return
         progress.start("Reading and computing features", len(positions))
         with at_precision(backbone, precision):
-            for loaded in in_turns(load, positions, BATCH):
-                batch: list[tuple[int, Arrays, np.ndarray]] = []
-                for position, prepared, sketch, why in loaded:
-                    if prepared is None or sketch is None:
-                        unreadable[known[position].key] = why
-                    else:
-                        batch.append((position, prepared, sketch))
-                if batch:
-                    yield from _compute(batch)
-                progress.advance(len(loaded))
+            for done in forward_all(turns(positions), modality, backbone, precision, wanted):
+                for position, found in done:
+                    vectors = {reading_name(reading): row for reading, row in found.items()}
+                    yield position, (vectors, {"sketch": drawn.pop(position)})
+                progress.advance(len(done))
         progress.finish()
 
-    def _compute(
-        batch: list[tuple[int, Arrays, np.ndarray]],
-    ) -> Iterator[tuple[int, Sequence[Arrays]]]:
-        state = modality.collate([prepared for _, prepared, _ in batch], backbone.spec)
-        found = forward_readings(backbone, state, precision, wanted)
-        for row, (position, _, sketch) in enumerate(batch):
-            vectors = {reading_name(reading): rows[row] for reading, rows in found.items()}
-            yield position, (vectors, {"sketch": sketch})
-
+    drawn: dict[int, np.ndarray] = {}
     unreadable: dict[str, str] = {}
     computed = stores.fill([shelf, sketches], [sample.key for sample in known], produce)
     set_aside += [

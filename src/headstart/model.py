@@ -16,7 +16,7 @@ import numpy as np
 from headstart.backbones.base import Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
-from headstart.features import BATCH, forward_readings, in_turns
+from headstart.features import BATCH, Readings, forward_all, in_turns
 from headstart.heads import Head
 from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
@@ -78,27 +78,13 @@ class Model:
 
         What cannot be read raises `UnreadableInput`, unless a list is given to set it aside in.
         """
-        samples = self._samples(inputs)
-        with at_precision(self.backbone, self.precision):
-            for outcomes in in_turns(self._prepare, samples, BATCH):
-                batch: list[tuple[str, Arrays]] = []
-                for sample, prepared in outcomes:
-                    if not isinstance(prepared, UnreadableInput):
-                        batch.append((sample.name, prepared))
-                    elif set_aside is None:
-                        raise prepared
-                    else:
-                        set_aside.append(Unreadable(sample.name, prepared.message))
-                if batch:
-                    yield from self._say(batch)
+        for batch in self._read(self._samples(inputs), set_aside):
+            yield from self._say(batch)
 
     def features(self, inputs: Any) -> np.ndarray:
         """Return the vectors that the head stands on, a row an input."""
-        rows = []
-        with at_precision(self.backbone, self.precision):
-            for outcomes in in_turns(self._prepare, self._samples(inputs), BATCH):
-                rows.append(self._vectors([self._must(outcome) for outcome in outcomes]))
-        return np.concatenate(rows)
+        batches = self._read(self._samples(inputs), None)
+        return np.concatenate([self._vectors(batch) for batch in batches])
 
     def save(self, folder: str | Path, *, self_contained: bool = False) -> Path:
         """Write the model folder; see `headstart.model_folder`."""
@@ -112,26 +98,42 @@ class Model:
         alone = not path and self.modality.accepts(inputs)
         return read_inputs([inputs] if alone else inputs, self.modality.suffixes)
 
-    def _prepare(self, sample: Sample) -> tuple[Sample, Arrays | UnreadableInput]:
+    def _prepare(self, sample: Sample) -> tuple[Sample, list[Arrays] | UnreadableInput]:
         try:
             raw = self.modality.read(sample.input)
-            return sample, self.modality.prepare(raw, self.backbone.spec)
+            return sample, self.modality.windows(raw, self.backbone.spec)
         except UnreadableInput as error:
             return sample, error
 
-    @staticmethod
-    def _must(outcome: tuple[Sample, Arrays | UnreadableInput]) -> Arrays:
-        if isinstance(outcome[1], UnreadableInput):
-            raise outcome[1]
-        return outcome[1]
+    def _read(
+        self, samples: Sequence[Sample], set_aside: list[Unreadable] | None
+    ) -> Iterator[list[tuple[str, Readings]]]:
+        """Yield the names and readings of samples, in order, as many at a time as are ready."""
 
-    def _vectors(self, prepared: Sequence[Arrays]) -> np.ndarray:
-        state = self.modality.collate(prepared, self.backbone.spec)
+        def turns() -> Iterator[list[tuple[str, list[Arrays]]]]:
+            for outcomes in in_turns(self._prepare, samples, BATCH):
+                readable: list[tuple[str, list[Arrays]]] = []
+                for sample, prepared in outcomes:
+                    if not isinstance(prepared, UnreadableInput):
+                        readable.append((sample.name, prepared))
+                    elif set_aside is None:
+                        raise prepared
+                    else:
+                        set_aside.append(Unreadable(sample.name, prepared.message))
+                yield readable
+
         wanted = {boundary for boundary, _ in self.head.readings}
-        return self.head.read(forward_readings(self.backbone, state, self.precision, wanted))
+        with at_precision(self.backbone, self.precision):
+            yield from forward_all(turns(), self.modality, self.backbone, self.precision, wanted)
 
-    def _say(self, batch: Sequence[tuple[str, Arrays]]) -> Iterator[Prediction]:
-        probabilities, known = self.judge(self._vectors([prepared for _, prepared in batch]))
+    def _vectors(self, batch: Sequence[tuple[str, Readings]]) -> np.ndarray:
+        names = batch[0][1]
+        return self.head.read(
+            {reading: np.stack([rows[reading] for _, rows in batch]) for reading in names}
+        )
+
+    def _say(self, batch: Sequence[tuple[str, Readings]]) -> Iterator[Prediction]:
+        probabilities, known = self.judge(self._vectors(batch))
         said = self.task.decode(probabilities, self.labels)
         for (name, _), row, (label, probability), seen in zip(
             batch, probabilities, said, known, strict=True

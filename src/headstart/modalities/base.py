@@ -15,7 +15,10 @@ import torch
 from headstart.schema import InputSpec
 
 Arrays = dict[str, np.ndarray]
-"""One prepared example: per-sample arrays by name, in the smallest dtype that loses nothing."""
+"""One prepared example: per-sample arrays by name, in the smallest dtype that loses nothing.
+
+Where the length varies it comes first in each array, and a `mask` is among them: see `lengths`.
+"""
 
 State = dict[str, torch.Tensor]
 """A batch on its way through a backbone: tensors by name, first dimension the batch."""
@@ -37,7 +40,13 @@ class Modality(Protocol):
         """Decode one input, or raise `UnreadableInput` saying why it cannot be."""
 
     def prepare(self, raw: Any, spec: InputSpec) -> Arrays:
-        """Turn a decoded input into what the spec describes, up to `collate`."""
+        """Turn a decoded input into what the spec describes, up to `collate`: its first window."""
+
+    def windows(self, raw: Any, spec: InputSpec) -> list[Arrays]:
+        """Return an input that is longer than the spec allows as several, the first as `prepare`.
+
+        What a backbone reads off them is averaged, each counting by its length.
+        """
 
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
         """Return augmentation view `number`: a pure function of the sample's key and the number."""

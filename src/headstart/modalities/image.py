@@ -64,6 +64,10 @@ class Image:
         """Resize and crop as the checkpoint's own transform does; uint8, channels first."""
         return {"x": resample(raw, _image_spec(spec))}
 
+    def windows(self, raw: Any, spec: InputSpec) -> list[Arrays]:
+        """Return the whole picture: none is too large."""
+        return [self.prepare(raw, spec)]
+
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
         """Return augmentation view `number`, of the shape that `prepare` returns."""
         return {"x": make_view(raw, _image_spec(spec), key, number)}
