@@ -170,7 +170,7 @@ class Teacher(Net):
         self.tokenizer.enable_truncation(teacher_.MAX_TOKENS)
 
     def read(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        return {"sentence": teacher_.embed(self.net, ids, mask)}
+        return {"sentence": teacher_.sentence(teacher_.states(self.net, ids, mask), mask)}
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
         return teacher_.states(self.net, ids, mask)

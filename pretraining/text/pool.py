@@ -128,11 +128,15 @@ class Side:
         word = torch.from_numpy(arrays[f"{name}_word"])
         return cls(*(t.to(device) for t in (ids, word, start, length)))
 
-    def rows(self, index: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, mask and word numbers (-1: none) of the texts `index`, padded to `width`."""
+    def places(self, index: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        """Where the tokens of the texts `index` stand in the flat arrays, and which exist."""
         steps = torch.arange(width, device=index.device)
         mask = steps < self.length[index][:, None]
-        where = (self.start[index][:, None] + steps).clamp_max(len(self.ids) - 1)
+        return (self.start[index][:, None] + steps).clamp_max(len(self.ids) - 1), mask
+
+    def rows(self, index: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids, mask and word numbers (-1: none) of the texts `index`, padded to `width`."""
+        where, mask = self.places(index, width)
         ids = torch.where(mask, self.ids[where], 0)
         return ids.long(), mask, torch.where(mask, self.word[where], -1).long()
 
@@ -158,6 +162,25 @@ def plan(
         yield from batches
 
 
-def padded(length: int) -> int:
-    """Widths in steps of 8: attention kernels want aligned rows, and shapes recur."""
-    return -(-length // 8) * 8
+def padded(length: int, device: torch.device) -> int:
+    """On a GPU widths in steps of 8: its kernels want aligned rows, and shapes recur."""
+    return -(-length // 8) * 8 if device.type == "cuda" else length
+
+
+def choose(arrays: Arrays, count: int, seed: int) -> Arrays:
+    """At most `count` of the texts, short ones likelier: most user texts are short.
+
+    Up to a dozen tokens all texts are as likely; beyond, the chance falls with the square of the
+    length, so that many texts are had for few tokens of a teacher's time.
+    """
+    lengths = arrays["t_len"]
+    if count >= len(lengths):
+        return arrays
+    weight = np.minimum(1.0, (12 / lengths) ** 2)
+    draw = np.random.default_rng(seed).random(len(lengths)) ** (1 / weight)
+    kept = draw >= np.partition(draw, -count)[-count]
+    tokens = {side: np.repeat(kept, arrays[f"{side}_len"]) for side in "st"}
+    return {
+        key: values[kept if key.endswith("_len") else tokens[key[0]]]
+        for key, values in arrays.items()
+    }

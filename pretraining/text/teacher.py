@@ -51,8 +51,7 @@ def states(net: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
     return found
 
 
-@torch.no_grad()
-def embed(net: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+def sentence(found: Tensor, mask: Tensor) -> Tensor:
     """Unit vectors: the mean of the token states, opening and closing tokens included."""
-    x, weight = states(net, ids, mask).float(), mask.unsqueeze(-1).float()
-    return F.normalize((x * weight).sum(1) / weight.sum(1), dim=-1)
+    weight = mask.unsqueeze(-1).float()
+    return F.normalize((found.float() * weight).sum(1) / weight.sum(1), dim=-1)

@@ -29,7 +29,7 @@ import teacher as teacher_
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizer import folding
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -59,14 +59,28 @@ def export(net: TextNet, path: Path) -> None:
 
 
 @torch.no_grad()
-def all_targets(net: nn.Module, side: pool.Side, lengths: np.ndarray, budget: int) -> Tensor:
-    """The teacher's embedding of every text, computed once and kept on the device."""
-    targets = torch.zeros(len(lengths), 384, dtype=torch.float16, device=side.ids.device)
+def all_targets(
+    net: nn.Module, side: pool.Side, lengths: np.ndarray, budget: int, keep_states: bool
+) -> dict[str, Tensor]:
+    """The teacher's embedding of every text, computed once and kept on the device.
+
+    With `keep_states` also its state of every token, where asking it again at each step would
+    cost more than 768 bytes a token do: on a CPU.
+    """
+    device = side.ids.device
+    found = {"sentences": torch.zeros(len(lengths), 384, dtype=torch.float16, device=device)}
+    if keep_states:
+        found["states"] = torch.zeros(len(side.ids), 384, dtype=torch.float16, device=device)
     for batch in pool.plan(lengths, 2 * budget, 8192, 0, shuffle=False):
-        index = torch.from_numpy(batch).to(side.ids.device)
-        ids, mask, _ = side.rows(index, pool.padded(int(lengths[batch].max())))
-        targets[index] = teacher_.embed(net, ids, mask).half()
-    return targets
+        index = torch.from_numpy(batch).to(device)
+        width = pool.padded(int(lengths[batch].max()), device)
+        ids, mask, _ = side.rows(index, width)
+        states = teacher_.states(net, ids, mask)
+        found["sentences"][index] = teacher_.sentence(states, mask).half()
+        if keep_states:
+            where, _ = side.places(index, width)
+            found["states"][where[mask]] = states[mask].half()
+    return found
 
 
 class Averages:
@@ -106,9 +120,9 @@ class Training:
         self.teachers = pool.Side.of(arrays, "t", self.device)
         self.teacher = teacher_.load(run.teacher, self.device)
         began = time.time()
-        self.targets = all_targets(self.teacher, self.teachers, arrays["t_len"], run.tokens)
-        held_side = pool.Side.of(held, "t", self.device)
-        self.held_targets = all_targets(self.teacher, held_side, held["t_len"], run.tokens)
+        wanted = self.targets_of(arrays, held)
+        self.targets, self.held_targets = wanted["sentences"], wanted["held"]
+        self.word_states = wanted.get("states")
         self.held = pool.Side.of(held, "s", self.device)
         self.step, self.elapsed, self.best, self.epoch = 0, 0.0, -1.0, 0
         log(
@@ -125,6 +139,19 @@ class Training:
         self.averages = Averages(self.net)
         self.optimiser = self.make_optimiser()
         self.resume()
+
+    def targets_of(self, arrays: pool.Arrays, held: pool.Arrays) -> dict[str, Tensor]:
+        """What the teacher says to all texts, from the cache where a run was interrupted."""
+        path = self.run.cache / "targets.safetensors" if self.run.cache else None
+        if path and path.exists():
+            return {k: v.to(self.device) for k, v in load_file(path).items()}
+        on_cpu, budget = self.device.type == "cpu", self.run.tokens
+        found = all_targets(self.teacher, self.teachers, arrays["t_len"], budget, on_cpu)
+        side = pool.Side.of(held, "t", self.device)
+        found["held"] = all_targets(self.teacher, side, held["t_len"], budget, False)["sentences"]
+        if path:
+            write(found, path)
+        return found
 
     def upper_of(self, tokenizer: Tokenizer) -> Tensor:
         """Each id's upper-case form, where there is one: for training on shouted texts."""
@@ -194,7 +221,8 @@ class Training:
         found = torch.zeros(len(lengths), 384, device=self.device)
         for batch in pool.plan(lengths, self.run.tokens, 4096, 0, shuffle=False):
             index = torch.from_numpy(batch).to(self.device)
-            ids, mask, _ = self.held.rows(index, pool.padded(int(lengths[batch].max())))
+            width = pool.padded(int(lengths[batch].max()), self.device)
+            ids, mask, _ = self.held.rows(index, width)
             with self.half():
                 found[index] = net(ids, mask).float()
         target = self.held_targets.float()
@@ -212,7 +240,7 @@ class Training:
 
     def loss(self, batch: np.ndarray) -> dict[str, Tensor]:
         index = torch.from_numpy(batch).to(self.device)
-        width = pool.padded(int(self.arrays["s_len"][batch].max()))
+        width = pool.padded(int(self.arrays["s_len"][batch].max()), self.device)
         ids, mask, word = self.students.rows(index, width)
         with self.half():
             state = self.net.run({"x": self.recase(ids), "mask": mask})
@@ -223,9 +251,12 @@ class Training:
             "neighbourhood": objective.neighbourhood(sentence, target),
         }
         if self.step % self.run.words_every == 0:
-            width_t = pool.padded(int(self.arrays["t_len"][batch].max()))
+            width_t = pool.padded(int(self.arrays["t_len"][batch].max()), self.device)
             ids_t, mask_t, word_t = self.teachers.rows(index, width_t)
-            states_t = teacher_.states(self.teacher, ids_t, mask_t)
+            if self.word_states is None:
+                states_t = teacher_.states(self.teacher, ids_t, mask_t)
+            else:
+                states_t = self.word_states[self.teachers.places(index, width_t)[0]].float()
             with self.half():
                 tokens = self.net.tokens(state)
             words = min(width, width_t)
@@ -297,6 +328,7 @@ def arguments() -> Run:
     parser.add_argument("--limit", type=int, help="only so many passages: for a try")
     parser.add_argument("--rounds", type=int, default=2, help="times each passage is cut anew")
     parser.add_argument("--made", type=int, default=900_000, help="requests made from patterns")
+    parser.add_argument("--texts", type=int, default=10**9, help="of the pool, the shorter first")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--tokens", type=int, default=65536, help="tokens a batch")
     parser.add_argument("--batch", type=int, default=4096, help="texts a batch, at most")
@@ -326,6 +358,8 @@ def main() -> None:
         train_cache, passages=kept, rounds=run.rounds, made=run.made, cores=run.cores, **how
     )
     held_arrays = pool.make_or_load(held_cache, passages=held, rounds=1, made=0, cores=1, **how)
+    arrays = pool.choose(arrays, run.texts, run.seed)
+    held_arrays = pool.choose(held_arrays, run.texts // 30, run.seed)
     log(run.out, event="pool", seconds=time.time() - began, texts=len(arrays["s_len"]))
     Training(run, arrays, held_arrays).train()
 
