@@ -1,17 +1,63 @@
-"""A tiny backbone with random weights in a local folder, as timm saves it; fixed by its seed."""
+"""Tiny backbones with random weights to stand on, as timm and transformers save them."""
 
 from __future__ import annotations
 
+import functools
+import json
+import tempfile
 from pathlib import Path
 
+PROCESSOR = {
+    "image_processor_type": "ViTImageProcessor",
+    "do_resize": True,
+    "size": {"height": 32, "width": 32},
+    "resample": 3,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.4, 0.5, 0.6],
+    "image_std": [0.2, 0.3, 0.4],
+}
 
-def save_tiny(folder: Path, seed: int = 0, architecture: str = "test_resnet") -> Path:
-    """Write a tiny timm model to a folder that `--backbone` takes."""
-    import timm
+
+def save_tiny(folder: Path, kind: str = "timm", *, seed: int = 0) -> Path:
+    """Write a tiny `timm` or `hf` model, fixed by its seed, to a folder that `--backbone` takes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files(kind, seed).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@functools.cache
+def files(kind: str, seed: int = 0) -> dict[str, bytes]:
+    """Return the files of a tiny `timm` or `hf` model."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with tempfile.TemporaryDirectory() as name, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = timm.create_model(architecture, pretrained=False, num_classes=7)
-    timm.models.save_for_hf(model, folder, safe_serialization=True)
-    return folder
+        folder = Path(name)
+        {"timm": _save_resnet, "hf": _save_vit}[kind](folder)
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _save_resnet(folder: Path) -> None:
+    import timm
+
+    net = timm.create_model("test_resnet", pretrained=False, num_classes=7)
+    timm.models.save_for_hf(net, folder, safe_serialization=True)
+
+
+def _save_vit(folder: Path) -> None:
+    import transformers
+
+    config = transformers.ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+        image_size=32,
+        patch_size=8,
+        num_labels=7,
+    )
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))

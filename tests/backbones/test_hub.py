@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backbones.saved import files
 from tests.hub import LocalHub, Repository
+from tests.standing import files
 
 OPENING = Path(__file__).with_name("opening.py")
 
