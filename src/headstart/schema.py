@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 SINGLE = "classify"
@@ -79,6 +80,41 @@ class ImageSpec(InputSpec):
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     scale: float = 1 / 255
     channels: int = 3
+
+
+@dataclass(frozen=True)
+class AudioSpec(InputSpec):
+    """How a sound becomes a tensor: resampled, cut into windows, and what is made of the samples.
+
+    `rate` is in samples a second. `window` is how many blocks of 160 samples the net hears at once:
+    of longer clips it hears evenly spread windows, whose readings are pooled. With `fixed` it hears
+    nothing shorter either, so silence follows a short clip; `least` is the fewest samples at all.
+    `features` "wave" are the samples, "unit wave" the same with mean 0 and deviation 1 in each
+    window; "kaldi" and "whisper" are two kinds of log-mel frames, of `bands` bands, the former
+    brought to scale by `mean` and `deviation`.
+    """
+
+    modality: str = "audio"
+    rate: int = 16_000
+    window: int = 2_000
+    fixed: bool = False
+    least: int = 160
+    features: Literal["wave", "unit wave", "kaldi", "whisper"] = "wave"
+    bands: int = 0
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a longer recording: a file's path, and where the part begins and ends in it.
+
+    Times are seconds; `end` None is the recording's own.
+    """
+
+    path: Path
+    start: float
+    end: float | None = None
 
 
 @dataclass(frozen=True)
