@@ -54,6 +54,20 @@ def test_samples_of_different_lengths_keep_no_padding():
     assert segment.stat().st_size < 1000 + 15 * 2 * 2
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_transposed_arrays_come_back_as_they_were(count):
+    """A decoder's picture has its channels last in memory; seen channels first it is a view."""
+    chance = np.random.default_rng(0)
+    rows = [chance.integers(0, 256, (4, 5, 3), np.uint8).transpose(2, 0, 1) for _ in range(count)]
+    shelf = Shelf({"kind": "transposed"})
+    for number, row in enumerate(rows):
+        shelf.put(key(number), {"x": row})
+    shelf.flush()
+    again = Shelf({"kind": "transposed"})
+    for number, row in enumerate(rows):
+        assert np.array_equal(again.get(key(number))["x"], row)
+
+
 def test_only_what_is_missing_is_computed():
     asked: list[int] = []
 
