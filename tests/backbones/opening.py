@@ -9,12 +9,8 @@ import sys
 from pathlib import Path
 
 from headstart.backbones import hub
-from headstart.backbones.source import (
-    describe,
-    list_backbones,
-    open_backbone,
-    stronger_on_this_machine,
-)
+from headstart.backbones.known import list_backbones
+from headstart.backbones.source import describe, open_backbone, stronger_on_this_machine
 from headstart.errors import HeadstartError
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from headstart.backbones import bundled
+from headstart.backbones import known
 from headstart.backbones.nets.image import SmallResNet
-from headstart.backbones.source import build_backbone, describe, list_backbones, open_backbone
+from headstart.backbones.source import build_backbone, describe, get_source, open_backbone
 from headstart.errors import BackboneError, HubError, UnknownName
 from headstart.schema import ImageSpec
 
@@ -35,7 +35,7 @@ def weights(tmp_path, monkeypatch):
         "licence": "research",
     }
     (folder / "card.json").write_text(json.dumps(card))
-    monkeypatch.setattr(bundled, "WEIGHTS", folder.parent)
+    monkeypatch.setattr(known, "WEIGHTS", folder.parent)
     return folder, net
 
 
@@ -90,7 +90,14 @@ def test_is_listed_first_and_described(weights):
     card = describe("bundled/image")
     assert (card.licence, card.local, card.family) == ("research", True, "SmallResNet")
     assert card.bytes == (folder / "model.safetensors").stat().st_size
-    assert list_backbones()[0] == card
+    assert known.list_backbones()[0] == card
+
+
+def test_the_list_is_what_the_sources_say():
+    listed = known.list_backbones()
+    asked = [card for name in known.LISTS for card in get_source(name).cards()]
+    assert [card for card in listed if card.source in known.LISTS] == asked
+    assert len({card.name for card in listed}) == len(listed)
 
 
 def test_damaged_weights_are_refused(weights):
@@ -117,7 +124,7 @@ def test_unknown_names_and_architectures_are_refused(weights):
         open_backbone("bundled/image")
 
 
-@pytest.mark.parametrize("name", bundled._names())
+@pytest.mark.parametrize("name", known.bundled_names())
 def test_what_is_bundled_opens(name):
     backbone = open_backbone(f"bundled/{name}", offline=True)
     with torch.inference_mode():

@@ -58,10 +58,12 @@ def test_backbones_are_listed_and_described(headstart, put_module, monkeypatch):
     def describe(reference, *, offline=False):
         return next(card for card in CARDS if card.name == reference)
 
-    module = put_module(
-        "headstart.backbones.source", list_backbones=lambda: CARDS, describe=describe
-    )
-    monkeypatch.setattr(package, "source", module, raising=False)
+    for name, public in (
+        ("known", {"list_backbones": lambda: CARDS}),
+        ("source", {"describe": describe}),
+    ):
+        module = put_module(f"headstart.backbones.{name}", **public)
+        monkeypatch.setattr(package, name, module, raising=False)
     said = headstart_call(headstart, "backbones")
     assert "bundled/image" in said
     assert "46 MB" in said

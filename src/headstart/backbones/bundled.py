@@ -7,22 +7,20 @@ where it comes from.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.backbones import known
 from headstart.backbones.base import Backbone
 from headstart.backbones.outline import Outline, Step, assemble, chained, map_reader
 from headstart.backbones.weights_file import verify_checksum, verify_header
-from headstart.errors import BackboneError, UnknownName, closest
+from headstart.errors import BackboneError
 from headstart.schema import Card, ImageSpec, InputSpec
 
-WEIGHTS = Path(__file__).with_name("weights")
 BROKEN = "Install headstart again; its own files are damaged."
 
 # A net's attributes are known to its describer only.
@@ -67,25 +65,6 @@ ARCHITECTURES = {
 }
 
 
-def _names() -> list[str]:
-    return sorted(path.parent.name for path in WEIGHTS.glob("*/card.json"))
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = WEIGHTS / name / "card.json"
-    if Path(name).name != name or not path.is_file():
-        names = _names()
-        raise UnknownName(
-            f"There is no bundled backbone '{name}'.{closest(name, names)}",
-            f"Bundled are: {', '.join(f'bundled/{each}' for each in names)}."
-            if names
-            else "This copy of headstart comes without one: name another with --backbone, such as "
-            "timm/resnet18.a1_in1k or a local folder (`headstart backbones` lists some).",
-        )
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return card
-
-
 def _kind(about: Mapping[str, Any]) -> str:
     # Only the last part counts: a card names a net that is listed here, never code to import.
     kind = str(about["architecture"]).rpartition(".")[2]
@@ -104,8 +83,8 @@ class Bundled:
         """Return a bundled backbone with its weights."""
         from safetensors.torch import load_file
 
-        about = _read(name)
-        path = WEIGHTS / name / "model.safetensors"
+        about = known.read_bundled(name)
+        path = known.WEIGHTS / name / "model.safetensors"
         if not path.is_file():
             raise BackboneError(f"The weights of 'bundled/{name}' are not here.", BROKEN)
         verify_header(path, BROKEN)
@@ -160,21 +139,8 @@ class Bundled:
 
     def cards(self) -> list[Card]:
         """Return the cards of all bundled backbones."""
-        return [self.card(name, offline=True) for name in _names()]
+        return known.LISTS["bundled"]()
 
     def card(self, name: str, *, offline: bool) -> Card:
         """Return the card of one bundled backbone."""
-        about = _read(name)
-        path = WEIGHTS / name / "model.safetensors"
-        return Card(
-            name=f"bundled/{name}",
-            source="bundled",
-            family=_kind(about),
-            modality=str(about.get("modality", "image")),
-            licence=str(about.get("licence", "not stated")),
-            origin=str(about.get("origin", "comes with headstart")),
-            parameters=int(about["parameters"]),
-            bytes=path.stat().st_size if path.is_file() else 0,
-            local=path.is_file(),
-            about=str(about.get("about", "")),
-        )
+        return known.bundled_card(name)

@@ -170,7 +170,7 @@ class Timm:
 
     def cards(self) -> list[Card]:
         """Return cards of models that are good to stand on; any other can be named as well."""
-        return [known.with_presence(card) for card in known.TIMM]
+        return known.LISTS["timm"]()
 
     def card(self, name: str, *, offline: bool) -> Card:
         """Return the card of one model; the architecture is laid out without memory for weights."""

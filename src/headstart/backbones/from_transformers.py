@@ -244,7 +244,7 @@ class Transformers:
 
     def cards(self) -> list[Card]:
         """Return cards of models that are good to stand on; any other can be named as well."""
-        return [known.with_presence(card) for card in known.HF]
+        return known.LISTS["hf"]()
 
     def card(self, name: str, *, offline: bool) -> Card:
         """Return the card of one repository, from its small files; no weights are downloaded."""

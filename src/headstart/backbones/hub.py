@@ -64,9 +64,12 @@ def split_revision(repo: str) -> tuple[str, str | None]:
 
 def cached_file(repo: str, name: str) -> Path | None:
     """Return where a file of a repository lies on this machine, or None; never asks the network."""
+    repo_id, revision = split_revision(repo)
+    # Most are not here, and the hub's client takes its time to load only to say so.
+    if not (cache_folder() / f"models--{repo_id.replace('/', '--')}").is_dir():
+        return None
     from huggingface_hub.errors import HFValidationError
 
-    repo_id, revision = split_revision(repo)
     with suppress(HFValidationError, OSError):
         found = _hub().try_to_load_from_cache(repo_id, name, revision=revision)
         if isinstance(found, str):

@@ -1,15 +1,25 @@
-"""Backbones that are good to stand on, with what can be said of them without asking anybody.
+"""Backbones that are good to stand on, with what can be said of them without opening them.
 
-A hub has hundreds of thousands of models; these are the few that a person can pick from a list.
-Parameters are those of the whole checkpoint, its old classifier included.
+A hub has hundreds of thousands of models; these, and those that come with headstart, are the few
+that a person can pick from a list. Parameters are those of the whole checkpoint, its old classifier
+included. Nothing here needs torch, so that the list is there at once.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from headstart.backbones import hub
+from headstart.errors import UnknownName, closest
+from headstart.registry import BACKBONES
 from headstart.schema import Card
+
+WEIGHTS = Path(__file__).with_name("weights")
+"""Where the backbones that come with headstart lie, each in a folder with its card."""
 
 OPAQUE = "Its family is not described, so it runs as one stage: probe, full and scratch work."
 
@@ -99,6 +109,67 @@ STRENGTH = (
     "timm/resnet18.a1_in1k",
 )
 """The listed models, strongest first, by how their features transfer with a linear head."""
+
+
+def bundled_names() -> list[str]:
+    """Return the names of the backbones that come with headstart."""
+    return sorted(path.parent.name for path in WEIGHTS.glob("*/card.json"))
+
+
+def read_bundled(name: str) -> dict[str, Any]:
+    """Return what the card file of a bundled backbone says."""
+    path = WEIGHTS / name / "card.json"
+    if Path(name).name != name or not path.is_file():
+        names = bundled_names()
+        raise UnknownName(
+            f"There is no bundled backbone '{name}'.{closest(name, names)}",
+            f"Bundled are: {', '.join(f'bundled/{each}' for each in names)}."
+            if names
+            else "This copy of headstart comes without one: name another with --backbone, such as "
+            "timm/resnet18.a1_in1k or a local folder (`headstart backbones` lists some).",
+        )
+    about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return about
+
+
+def bundled_card(name: str) -> Card:
+    """Return the card of a bundled backbone."""
+    about, path = read_bundled(name), WEIGHTS / name / "model.safetensors"
+    return Card(
+        name=f"bundled/{name}",
+        source="bundled",
+        family=str(about["architecture"]).rpartition(".")[2],
+        modality=str(about.get("modality", "image")),
+        licence=str(about.get("licence", "not stated")),
+        origin=str(about.get("origin", "comes with headstart")),
+        parameters=int(about["parameters"]),
+        bytes=path.stat().st_size if path.is_file() else 0,
+        local=path.is_file(),
+        about=str(about.get("about", "")),
+    )
+
+
+LISTS: dict[str, Callable[[], list[Card]]] = {
+    "bundled": lambda: [bundled_card(name) for name in bundled_names()],
+    "timm": lambda: [with_presence(card) for card in TIMM],
+    "hf": lambda: [with_presence(card) for card in HF],
+    "folder": list,
+}
+"""The cards of headstart's own sources; other people's are asked for theirs."""
+
+
+def list_backbones() -> list[Card]:
+    """Return the cards of every backbone that can be picked from a list, bundled ones first."""
+    names = sorted(BACKBONES.names(), key=lambda name: (name != "bundled", name != "timm", name))
+    return [card for name in names for card in _cards_of(name)]
+
+
+def _cards_of(name: str) -> list[Card]:
+    if name in LISTS:
+        return LISTS[name]()
+    from headstart.backbones.source import get_source
+
+    return get_source(name).cards()
 
 
 def on_this_machine() -> list[Card]:

@@ -78,12 +78,6 @@ def fresh_weights(backbone: Backbone, from_stage: int, seed: int) -> None:
     backbone.changed()
 
 
-def list_backbones() -> list[Card]:
-    """Return the cards of every backbone that can be picked from a list, bundled ones first."""
-    names = sorted(BACKBONES.names(), key=lambda name: (name != "bundled", name != "timm", name))
-    return [card for name in names for card in get_source(name).cards()]
-
-
 def describe(reference: str, *, offline: bool = False) -> Card:
     """Return the card of the backbone that a reference names."""
     source, name = split_name(reference)

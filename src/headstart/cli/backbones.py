@@ -23,15 +23,17 @@ def backbones(
     as_json: Json = False,
 ) -> None:
     """List what a model can stand on, or show one."""
-    from headstart.backbones import source
+    from headstart.backbones import known
 
     if name is None:
-        cards = source.list_backbones()
+        cards = known.list_backbones()
         if as_json:
             write_json(cards)
         else:
             _list(cards)
         return
+    from headstart.backbones import source
+
     card = source.describe(name, offline=offline)
     if as_json:
         write_json(card)
