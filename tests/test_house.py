@@ -66,6 +66,7 @@ HOMES = {
     "scipy": {"metrics"},
     "sklearn": {"sklearn", "metrics"},
     "timm": {"backbones"},
+    "tokenizers": {"modalities"},
     "torchvision": {"backbones"},
     "transformers": {"backbones"},
     "typer": {"cli"},

@@ -30,6 +30,7 @@ class Numbers:
 
     name = "numbers"
     suffixes = frozenset({".num"})
+    inline = False
 
     def accepts(self, source):
         return isinstance(source, np.ndarray)

@@ -3,7 +3,8 @@
     model.json            what the model is made of, with the hashes of the rest (but the report)
     head.safetensors      the head, and what it takes to tell an unknown input
     backbone.safetensors  only when the weights are not those the backbone's name stands for,
-                          or with `self_contained`
+                          or with `self_contained`; beside it what its input is made with
+                          (tokenizer.json)
     evaluation.json       the evidence
     report.html           the same for people
 
@@ -35,6 +36,7 @@ from headstart.heads import Head
 from headstart.model import Model
 from headstart.novelty import Novelty
 from headstart.registry import MODALITIES, TASKS
+from headstart.schema import TOKENIZER
 
 FORMAT = 1
 GOLDEN_SEED = 20260101
@@ -42,7 +44,7 @@ GOLDEN_COUNT = 2
 GOLDEN_TOLERANCE = 0.01
 MANIFEST, HEAD, WEIGHTS = "model.json", "head.safetensors", "backbone.safetensors"
 EVALUATION, REPORT = "evaluation.json", "report.html"
-OURS = (HEAD, WEIGHTS, EVALUATION, REPORT)
+OURS = (HEAD, WEIGHTS, TOKENIZER, EVALUATION, REPORT)
 
 
 def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
@@ -57,15 +59,20 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
         for draft in filter(_is_draft, folder.iterdir()):  # of a run that was killed
             draft.unlink(missing_ok=True)
         _write_tensors(folder / HEAD, _head_tensors(model))
+        beside = model.backbone.spec.files() if contained else {}
         if contained:
             _write_tensors(folder / WEIGHTS, _weights(model.backbone))
         else:
             (folder / WEIGHTS).unlink(missing_ok=True)
+        if TOKENIZER not in beside:
+            (folder / TOKENIZER).unlink(missing_ok=True)
+        for name, content in beside.items():
+            _write(folder / name, content.encode())
         _write(folder / EVALUATION, json.dumps(model.evaluation, indent=1).encode())
         page = render(model.evaluation, model.pictures, folder=str(folder))
         _write(folder / REPORT, page.encode())
         manifest = _manifest(model, contained)
-        written = [HEAD, EVALUATION, *([WEIGHTS] if contained else [])]
+        written = [HEAD, EVALUATION, *([WEIGHTS] if contained else []), *beside]
         manifest["files"] = {name: _hash(folder / name) for name in written}
         manifest["seal"] = _seal(manifest)
         _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -118,7 +125,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
     if missing := {HEAD, EVALUATION} - set(manifest["files"]):
         raise _damaged(folder, f"{MANIFEST} does not vouch for {min(missing)}")
     for name, expected in manifest["files"].items():
-        if name not in (HEAD, WEIGHTS, EVALUATION):
+        if name not in (HEAD, WEIGHTS, TOKENIZER, EVALUATION):
             raise _damaged(folder, f"{MANIFEST} names a file that no model has: {name!r}")
         if not (folder / name).is_file():
             raise _damaged(folder, f"{name} is missing")
@@ -232,6 +239,8 @@ def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
         backbone.module.load_state_dict(
             {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
         )
+        beside = {n: (folder / n).read_text(encoding="utf-8") for n in backbone.spec.files()}
+        backbone.spec = backbone.spec.with_files(beside)
         backbone.changed()
     else:
         backbone = open_backbone(str(about["name"]), offline=offline)

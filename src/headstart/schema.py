@@ -7,8 +7,9 @@ and sent to another process.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,8 +45,8 @@ class Unreadable:
 class InputSpec:
     """What a backbone wants its input to look like; it comes from the checkpoint and travels on.
 
-    Modalities subclass this (`ImageSpec`). Two equal specs prepare equal tensors, so a spec's
-    JSON is part of every store key.
+    Modalities subclass this (`ImageSpec`, `TextSpec`). Two equal specs prepare equal tensors, so a
+    spec's JSON is part of every store key.
     """
 
     modality: str
@@ -53,6 +54,14 @@ class InputSpec:
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON-ready values."""
         return asdict(self)
+
+    def files(self) -> dict[str, str]:
+        """Return what is too large to be a value: JSON texts by file name, kept with weights."""
+        return {}
+
+    def with_files(self, files: Mapping[str, str]) -> InputSpec:
+        """Return the spec with the files that it was kept with."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,48 @@ class Stretch:
     end: float | None = None
 
 
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class TextSpec(InputSpec):
+    """How a text becomes token ids: by the checkpoint's own tokenizer, up to so many of them.
+
+    `tokenizer` is the sha256 of its tokenizer.json, which says everything: how words are cut, what
+    is lower-cased, which special tokens stand around a text or a pair. The file's content, being
+    large, is in `content` and no part of the values. `length` is how many tokens, special ones
+    counted, the backbone reads at once. `kinds` says that it is told by a second number a token
+    which text of a pair a token is of.
+    """
+
+    modality: str = "text"
+    tokenizer: str = ""
+    length: int = 512
+    kinds: bool = False
+    content: str = field(default="", repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values, which hold the tokenizer's hash."""
+        return {
+            "modality": self.modality,
+            "tokenizer": self.tokenizer,
+            "length": self.length,
+            "kinds": self.kinds,
+        }
+
+    def files(self) -> dict[str, str]:
+        """Return the tokenizer's file."""
+        return {TOKENIZER: self.content}
+
+    def with_files(self, files: Mapping[str, str]) -> InputSpec:
+        """Return the spec with its tokenizer; another than the one that was hashed is refused."""
+        content = files[TOKENIZER]
+        found = hashlib.sha256(content.encode()).hexdigest()
+        if self.tokenizer not in ("", found):
+            raise ValueError(f"{TOKENIZER} is another than the one with sha256 {self.tokenizer}")
+        return replace(self, tokenizer=found, content=content)
+
+
 @dataclass(frozen=True)
 class Card:
     """What a person should know about a backbone before standing on it."""
@@ -138,18 +189,28 @@ class Phase:
     """One stretch of training, as data: what is trained, how, and until when.
 
     `boundary` is the freeze boundary k: stages before it are frozen, stages from it on are trained.
-    `objective` "solve" fits the head in closed form or by a convex solver on cached features;
-    "train" runs the optimiser loop. `fresh` gives the trained stages new weights first.
+    `objective` "solve" fits the head in closed form or by a convex solver on cached features, from
+    the readings of boundary `reads_from` upwards; "train" runs the optimiser loop. `fresh` gives
+    the trained stages, and the head, new weights first. `adapters` is the rank of the low-rank
+    adapters that are trained in place of the stages' own weights (0: none).
+
+    `rate` is the head's peak rate. The topmost stage's is `backbone_rate`, and every stage below it
+    has `decay` times that of the one above. The phase ends after `epochs`, or when `patience` of
+    them bring nothing better on the validation side: a plateau.
     """
 
     name: str
     boundary: int
     objective: Literal["solve", "train"] = "solve"
+    reads_from: int = 0
     fresh: bool = False
+    adapters: int = 0
     epochs: int = 0
     patience: int = 0
     batch_size: int = 32
     rate: float = 0.0
+    backbone_rate: float = 0.0
+    decay: float = 1.0
     weight_decay: float = 0.0
     smoothing: float = 0.0
     views: int = 0

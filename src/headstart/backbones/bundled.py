@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from headstart.backbones import known
-from headstart.backbones.base import Backbone
+from headstart.backbones.base import Backbone, State
 from headstart.backbones.outline import Outline, Step, assemble, chained, map_reader
+from headstart.backbones.text_reading import max_of, mean_of, read_ids
 from headstart.backbones.weights_file import verify_checksum, verify_header
 from headstart.errors import BackboneError
-from headstart.schema import Card, ImageSpec, InputSpec
+from headstart.schema import Card, ImageSpec, InputSpec, TextSpec
 
 BROKEN = "Install headstart again; its own files are damaged."
 
@@ -60,8 +62,40 @@ def _image_spec(given: Mapping[str, Any]) -> ImageSpec:
     )
 
 
+def _text_net(config: Mapping[str, Any]) -> nn.Module:
+    from headstart.backbones.nets.text import TextConfig, TextNet
+
+    return TextNet(TextConfig(**config))
+
+
+def _describe_text_net(net: Net) -> Outline:
+    names = list(net.stages)
+
+    def run(name: str) -> Callable[[State], State]:
+        return lambda state: cast(State, net.stages[name](state))
+
+    steps = [Step(name, run(name), (f"stages.{name}",)) for name in names[:-1]]
+    steps.append(Step(names[-1], run(names[-1]), (f"stages.{names[-1]}", "project")))
+
+    def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
+        x, mask = state["x"], state["mask"]
+        if boundary == 0:
+            return read_ids(x, mask)
+        found = {"mean": mean_of(x, mask), "max": max_of(x, mask)}
+        if boundary == len(names):  # what the net was taught to give for a whole text comes first
+            found = {"pooled": net.sentence(state).to(x.dtype), **found}
+        return found
+
+    return Outline("TextNet", tuple(steps), read)
+
+
+def _text_spec(given: Mapping[str, Any]) -> TextSpec:
+    return TextSpec(tokenizer=str(given["tokenizer"]), length=int(given["length"]))
+
+
 ARCHITECTURES = {
     "SmallResNet": Architecture(_small_resnet, _describe_small_resnet, _image_spec),
+    "TextNet": Architecture(_text_net, _describe_text_net, _text_spec),
 }
 
 
@@ -74,6 +108,14 @@ def _kind(about: Mapping[str, Any]) -> str:
             "Update headstart.",
         )
     return kind
+
+
+def _files(folder: Path, spec: InputSpec) -> dict[str, str]:
+    """Return the files that a specification is kept with, such as a tokenizer's."""
+    try:
+        return {name: (folder / name).read_text(encoding="utf-8") for name in spec.files()}
+    except OSError as error:
+        raise BackboneError(f"{error.filename} is not here.", BROKEN) from None
 
 
 class Bundled:
@@ -104,6 +146,7 @@ class Bundled:
             for key, value in stored.items()
         }
         backbone.module.load_state_dict(floats)
+        backbone.spec = backbone.spec.with_files(_files(path.parent, backbone.spec))
         backbone.changed()
         backbone.card = self.card(name, offline=offline)
         return backbone

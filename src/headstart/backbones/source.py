@@ -74,7 +74,9 @@ def fresh_weights(backbone: Backbone, from_stage: int, seed: int) -> None:
     with torch.no_grad():
         for stage in backbone.stages[from_stage:]:
             for name in stage.owns:
-                current[name].copy_(drawn[name])
+                # A table of whole numbers (which row stands for which token) is no weight.
+                if current[name].is_floating_point() or current[name].dim() == 0:
+                    current[name].copy_(drawn[name])
     backbone.changed()
 
 

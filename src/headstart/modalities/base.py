@@ -25,10 +25,14 @@ State = dict[str, torch.Tensor]
 
 
 class Modality(Protocol):
-    """One kind of input. `suffixes` are the file endings it reads, lower case with the dot."""
+    """One kind of input. `suffixes` are the file endings it reads, lower case with the dot.
+
+    `inline` says that a string is an input itself, as a text is, and not the way to one.
+    """
 
     name: str
     suffixes: frozenset[str]
+    inline: bool
 
     def accepts(self, source: Any) -> bool:
         """Tell whether this modality could read `source` (a path or an object), unread."""

@@ -171,7 +171,8 @@ class TextNet(nn.Module):
 
     def sentence(self, state: State) -> Tensor:
         """One unit vector a text, in the teacher's space: batch x output."""
-        return F.normalize(self.project(masked_mean(state["x"], state["mask"])).float(), dim=-1)
+        mean = masked_mean(state["x"], state["mask"]).to(self.project.weight.dtype)
+        return F.normalize(self.project(mean).float(), dim=-1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """From token ids to the sentence embedding."""
