@@ -31,7 +31,7 @@ from headstart.segment import Arrays, Segment, pack
 SEGMENT_BYTES = 32 << 20
 """A segment is written when this much is waiting: what a `kill -9` can lose at most."""
 
-DEFAULT_LIMIT = 20 << 30
+DEFAULT_LIMIT = 20 * 10**9
 STALE_SECONDS = 3600
 MANY_SEGMENTS = 24
 

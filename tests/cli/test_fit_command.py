@@ -62,11 +62,6 @@ def test_a_dot_means_the_folder_one_stands_in(headstart, fake_fit, tmp_path, mon
     assert fake_fit[1]["out"] == "../../birds.2024-model"
 
 
-def test_several_label_columns_are_written_with_commas(headstart, fake_fit):
-    headstart("fit", "a.csv", "--label", "cat, dog,bird")
-    assert fake_fit[0]["label"] == ["cat", "dog", "bird"]
-
-
 def test_the_person_reads_verdict_figures_choices_warnings_and_what_is_next(headstart, fake_fit):
     ended = headstart("fit", "photos", "--out", "my bees")
     evaluation = single(["ant", "bee"], 153)

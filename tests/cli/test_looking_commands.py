@@ -40,7 +40,8 @@ def test_cache_is_limited_at_once_and_for_good(headstart):
 
 
 @pytest.mark.parametrize(
-    ("written", "size"), [("500M", 500e6), ("2G", 2e9), ("1.5gb", 1.5e9), ("1234", 1234)]
+    ("written", "size"),
+    [("500M", 500e6), ("2G", 2e9), ("1.5gb", 1.5e9), ("1234", 1234), ("2GiB", 2 << 30)],
 )
 def test_sizes_as_people_write_them(headstart, written, size):
     assert headstart("cache", "limit", written, "--json").json["limit"] == size
@@ -128,7 +129,7 @@ def test_check_of_clean_data_says_so(headstart, put_module):
         headstart, "check", "a.csv", "--label", "x,y", "--image", "f", "--test", "b"
     )
     assert said.startswith("Nothing found")
-    assert (calls[0]["label"], calls[0]["image"], calls[0]["test"]) == (["x", "y"], "f", "b")
+    assert (calls[0]["label"], calls[0]["image"], calls[0]["test"]) == ("x,y", "f", "b")
 
 
 def test_evaluate_shows_the_figures_and_writes_them(headstart, put_module):

@@ -131,6 +131,15 @@ def test_columns_are_chosen_by_name_and_said_aloud(tmp_path):
     assert read_table(table, input_column="thumb", label="species").notes == ()
 
 
+def test_a_column_with_a_comma_in_its_name_is_meant_whole(tmp_path):
+    text = 'file,"kind, as seen",kind\n' + "".join(f"{n}.jpg,{'ab'[n % 2]},c\n" for n in range(4))
+    table = make_table(tmp_path, text)
+    assert targets(read_table(table, label="kind, as seen")) == list("abab")
+    flags = "file,a,b\n" + "".join(f"{n}.jpg,{n % 2},{1 - n % 2}\n" for n in range(4))
+    table = make_table(tmp_path, flags)
+    assert targets(read_table(table, label="a, b,"))[:2] == [("b",), ("a",)]
+
+
 def test_a_label_column_is_guessed_by_what_is_in_it(tmp_path):
     text = "f,id,insect\n" + "".join(f"{n}.jpg,x{n},{'ab'[n % 2]}\n" for n in range(8))
     assert targets(read_table(make_table(tmp_path, text)))[:2] == ["a", "b"]

@@ -28,7 +28,7 @@ def check(
             data,
             test=test,
             image=image,
-            label=options.columns(label),
+            label=label,
             group=group,
             separator=separator,
             progress=progress,

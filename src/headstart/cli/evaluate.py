@@ -27,7 +27,7 @@ def evaluate(
             load(model, offline=offline),
             data,
             image=image,
-            label=options.columns(label),
+            label=label,
             group=group,
             separator=separator,
             strict=strict,

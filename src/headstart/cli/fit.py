@@ -111,7 +111,7 @@ def fit(
             task=task,
             test=test,
             image=image,
-            label=options.columns(label),
+            label=label,
             group=group,
             separator=separator,
             seed=seed,

@@ -71,10 +71,3 @@ Json = Annotated[
     bool,
     Option("--json", rich_help_panel=OUTPUT, help="Write one JSON document to stdout."),
 ]
-
-
-def columns(written: str | None) -> str | list[str] | None:
-    """Return the column or columns that `--label` names: `a,b,c` means three 0/1 columns."""
-    if written is None or "," not in written:
-        return written
-    return [name.strip() for name in written.split(",") if name.strip()]

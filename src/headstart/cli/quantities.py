@@ -29,13 +29,16 @@ def parse_time(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Return bytes from `500M`, `2G`, `20GB` or a plain number of bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
+    """Return bytes from `500M`, `2G`, `20GB`, `16GiB` (of 1024s) or a plain number of bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
     if match is None:
         raise UserError(
             f"'{text}' is not a size.", "Write bytes with a unit, such as 500M, 2G or 20G."
         )
-    return int(float(match[1]) * BYTES[match[2]])
+    factor = BYTES[match[2]]
+    if match[3]:
+        factor = 1024 ** list(BYTES).index(match[2])
+    return int(float(match[1]) * factor)
 
 
 def say_time(seconds: float) -> str:
@@ -53,7 +56,7 @@ def say_time(seconds: float) -> str:
 
 
 def say_size(size: float) -> str:
-    """Return a number of bytes as a person says it: `14 MB`, `2.3 GB`."""
+    """Return a number of bytes as a person says it, in thousands: `14 MB`, `2.3 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 999.5:
             return f"{size:.0f} {unit}" if size >= 9.95 or unit == "bytes" else f"{size:.1f} {unit}"

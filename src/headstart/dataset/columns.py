@@ -59,7 +59,7 @@ def find_label_column(table: Table, taken: Collection[str]) -> str:
         else f"no column that looks like the label, among: {', '.join(rest) or 'no others'}"
     )
     raise DataError(
-        f"{table.name} has {found}.",
+        f"Nothing says which column of {table.name} is the label: it has {found}.",
         "Name the label's column (--label COLUMN; several 0/1 columns as a,b,c).",
     )
 

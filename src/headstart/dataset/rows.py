@@ -74,8 +74,9 @@ def _split_names(table: Table, label: str | Sequence[str] | None) -> list[str]:
         return []
     if not isinstance(label, str):
         return list(label)
-    parts = [part.strip() for part in label.split(",")]
-    return [label] if label in table.columns or len(parts) == 1 else parts
+    parts = [part.strip() for part in label.split(",") if part.strip()]
+    # A column whose own name has a comma in it is meant whole.
+    return [label] if label in table.columns or len(parts) < 2 else parts
 
 
 def _refuse_shared(input_column: str, names: Sequence[str], group: str | None) -> None:

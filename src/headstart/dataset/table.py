@@ -33,7 +33,7 @@ class Table:
         """Return a column's cells, or say which columns there are."""
         if name not in self.columns:
             raise DataError(
-                f"{self.name} has no column '{name}'.{closest(name, self.columns)}",
+                f"There is no column '{name}' in {self.name}.{closest(name, self.columns)}",
                 f"Its columns are: {', '.join(self.columns)}.",
             )
         return self.read(name)
@@ -75,7 +75,7 @@ def table_from_object(source: Any) -> Table | None:
     if not len(source):
         raise DataError("The data frame has no rows.", "Give at least two examples of each class.")
     return Table(
-        "The data frame",
+        "the data frame",
         Path(),
         tuple(names),
         read,
