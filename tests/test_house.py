@@ -65,6 +65,8 @@ HOMES = {
     "rich": {"cli"},
     "scipy": {"metrics"},
     "sklearn": {"sklearn", "metrics"},
+    "soundfile": {"modalities"},
+    "soxr": {"modalities"},
     "timm": {"backbones"},
     "tokenizers": {"modalities"},
     "torchvision": {"backbones"},
