@@ -6,7 +6,7 @@ are, for looking at data and for evaluating. `splits` seals the test, makes fold
 
 from headstart.dataset.inputs import read_inputs
 from headstart.dataset.pairs import from_pairs
-from headstart.dataset.read import read, scan
+from headstart.dataset.read import glance, read, scan
 from headstart.dataset.trainable import Dataset, require_trainable
 
-__all__ = ["Dataset", "from_pairs", "read", "read_inputs", "require_trainable", "scan"]
+__all__ = ["Dataset", "from_pairs", "glance", "read", "read_inputs", "require_trainable", "scan"]

@@ -14,9 +14,14 @@ INPUT_NAMES = (
     "path", "file", "filepath", "file_path", "filename", "file_name", "image", "image_path", "img",
     "img_path", "picture", "photo", "audio", "audio_path", "image_id", "id",
 )  # fmt: skip
+TEXT_NAMES = (
+    "text", "review", "sentence", "content", "comment", "message", "tweet", "body", "question",
+    "document", "utterance", "query", "post", "description", "title", "headline", "abstract",
+)  # fmt: skip
 LABEL_NAMES = (
     "label", "labels", "class", "class_name", "classname", "classes", "target", "category",
-    "categories", "tag", "tags", "species", "diagnosis", "y",
+    "categories", "tag", "tags", "species", "diagnosis", "y", "stars", "rating", "sentiment",
+    "intent", "topic",
 )  # fmt: skip
 NEVER_LABELS = frozenset(
     {"split", "fold", "folds", "set", "subset", "id", "index", "idx", "group", "column 1", "width",
@@ -38,6 +43,36 @@ def find_input_column(table: Table, suffixes: Collection[str], taken: Collection
         f"{', '.join(sorted(suffixes))}.",
         f"Name the column of paths (--image COLUMN), one of: {', '.join(table.columns)}.",
     )
+
+
+def find_text_column(table: Table, taken: Collection[str]) -> str:
+    """Return the column whose cells are texts: by its name, else the one with the longest cells."""
+    lengths: dict[str, float] = {}
+    for name in table.columns:
+        cells = [cell for cell in table.peek(name) if not is_missing(cell)]
+        texts = [cell for cell in cells if isinstance(cell, str) and not is_number(cell)]
+        if name not in taken and texts and 2 * len(texts) > len(cells):
+            lengths[name] = sum(map(len, texts)) / len(texts)
+    if not lengths:
+        raise DataError(
+            f"No column of {table.name} holds texts.",
+            f"Name the column of texts (--text COLUMN), one of: {', '.join(table.columns)}.",
+        )
+    named = [name for name in lengths if _rank(name, TEXT_NAMES) < len(TEXT_NAMES)]
+    if named:
+        return min(named, key=lambda name: _rank(name, TEXT_NAMES))
+    return max(lengths, key=lambda name: lengths[name])
+
+
+def is_number(cell: Any) -> bool:
+    """Tell whether a cell is a number, or the writing of one."""
+    if not isinstance(cell, str):
+        return isinstance(cell, int | float)
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def find_label_column(table: Table, taken: Collection[str]) -> str:

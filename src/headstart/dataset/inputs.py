@@ -19,11 +19,12 @@ from headstart.errors import DataError
 from headstart.schema import Sample
 
 
-def read_inputs(inputs: Any, suffixes: Collection[str]) -> list[Sample]:
+def read_inputs(inputs: Any, suffixes: Collection[str], *, inline: bool = False) -> list[Sample]:
     """Return samples without targets, in the order given.
 
     A file is taken whatever it ends in, since it was named outright; a folder gives every file
     below it that ends in one of `suffixes`, sorted. Pictures and arrays in memory pass as they are.
+    With `inline` a string is the input itself (a text), unless it names a file of such an ending.
     """
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
@@ -31,6 +32,9 @@ def read_inputs(inputs: Any, suffixes: Collection[str]) -> list[Sample]:
     for number, item in enumerate(_iterate(inputs)):
         if not isinstance(item, (str, os.PathLike)):
             samples.append(Sample(item, name=f"input {number}"))
+            continue
+        if inline and isinstance(item, str) and not _names_a_file(item, suffixes):
+            samples.append(Sample(item, name=item))
             continue
         path = Path(item).expanduser()
         if path.is_dir():
@@ -42,6 +46,10 @@ def read_inputs(inputs: Any, suffixes: Collection[str]) -> list[Sample]:
     if not samples:
         raise DataError("No input was given.", "Name files or folders.")
     return samples
+
+
+def _names_a_file(text: str, suffixes: Collection[str]) -> bool:
+    return os.path.splitext(text)[1].lower() in suffixes and os.path.isfile(text)
 
 
 def _iterate(inputs: Any) -> Iterable[Any]:

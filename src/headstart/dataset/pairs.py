@@ -17,11 +17,12 @@ from headstart.errors import DataError
 from headstart.schema import Sample, Unreadable
 
 
-def from_pairs(inputs: Any, targets: Any, groups: Any = None) -> Dataset:
+def from_pairs(inputs: Any, targets: Any, groups: Any = None, *, inline: bool = False) -> Dataset:
     """Return a data set of inputs (paths or things in memory) and as many targets.
 
     A target is a label, or a list of labels, or a row of a 0/1 matrix (whose columns are named as
-    a data frame names them, else by number). Rows without a target are set aside.
+    a data frame names them, else by number). Rows without a target are set aside. With `inline` a
+    string is the input itself, not a path.
     """
     if isinstance(inputs, (str, os.PathLike)):
         raise DataError(
@@ -40,7 +41,7 @@ def from_pairs(inputs: Any, targets: Any, groups: Any = None) -> Dataset:
     samples: list[Sample] = []
     set_aside: list[Unreadable] = []
     for number, (item, target, group) in enumerate(zip(items, labels, belonging, strict=True)):
-        is_path = isinstance(item, (str, os.PathLike))
+        is_path = isinstance(item, os.PathLike) or (isinstance(item, str) and not inline)
         name = printable(os.fspath(item)) if is_path else f"input {number}"
         if target is None:
             set_aside.append(Unreadable(name, "has no label"))

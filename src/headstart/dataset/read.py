@@ -13,16 +13,19 @@ from headstart.dataset.rows import Columns, read_rows
 from headstart.dataset.table import table_from_object
 from headstart.dataset.tablefile import read_table_file
 from headstart.dataset.trainable import Dataset, quote_some, require_trainable
-from headstart.dataset.walk import refuse_missing
+from headstart.dataset.walk import refuse_missing, some_files
 from headstart.errors import DataError
 from headstart.schema import Sample, Unreadable
+
+GLANCED = 1000
 
 
 def read(
     source: Any,
     *,
     suffixes: Collection[str],
-    input_column: str | None = None,
+    inline: bool = False,
+    input_column: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
@@ -32,12 +35,14 @@ def read(
 
     `source` is a folder with a folder per class (split into train/ val/ test/ or not), a CSV, TSV
     or Parquet file, or a data frame. Columns that are not named are guessed, and `notes` say so.
-    `suffixes` are the endings of the files to read. `test` is a second source of the same kind,
+    `suffixes` are the endings of the files to read; with `inline` a table's cells are the inputs
+    themselves (texts; two columns make pairs). `test` is a second source of the same kind,
     which becomes the sealed test. Files are found and listed here, never opened.
     """
     dataset = scan(
         source,
         suffixes=suffixes,
+        inline=inline,
         input_column=input_column,
         label=label,
         group=group,
@@ -67,7 +72,8 @@ def scan(
     source: Any,
     *,
     suffixes: Collection[str],
-    input_column: str | None = None,
+    inline: bool = False,
+    input_column: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
@@ -77,12 +83,14 @@ def scan(
 
     This is for looking at data before any training, and for evaluating a model on more of it.
     """
-    columns = Columns(input_column, label, group, separator)
+    columns = Columns(input_column, label, group, separator, inline)
     dataset, decided = _read_source(source, columns, frozenset(suffixes))
     if test is None:
         return dataset
     is_folder = isinstance(test, (str, os.PathLike)) and Path(test).expanduser().is_dir()
-    held, _ = _read_source(test, Columns() if is_folder else decided, frozenset(suffixes))
+    held, _ = _read_source(
+        test, Columns(inline=inline) if is_folder else decided, frozenset(suffixes)
+    )
     return _join_test(dataset, held)
 
 
@@ -103,7 +111,24 @@ def _read_source(
         return read_folder(path, suffixes), columns
     if not path.exists():
         raise refuse_missing(path)
-    return read_rows(read_table_file(path, suffixes), columns, suffixes)
+    return read_rows(read_table_file(path, () if columns.inline else suffixes), columns, suffixes)
+
+
+def glance(source: Any) -> dict[str, list[Any]]:
+    """Return a few of a source's inputs, for telling of which kind they are.
+
+    A folder gives paths of files under no name; a table some cells of each column by its name.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        table = table_from_object(source)
+        return {} if table is None else {name: table.peek(name) for name in table.columns}
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return {"": some_files(path, GLANCED)}
+    if not path.exists():
+        raise refuse_missing(path)
+    table = read_table_file(path, ())
+    return {name: table.peek(name) for name in table.columns}
 
 
 def _refuse_columns(path: Path, columns: Columns) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.dataset.columns import find_input_column, find_label_column
+from headstart.dataset.columns import (
+    find_input_column,
+    find_label_column,
+    find_text_column,
+    is_number,
+)
 from headstart.dataset.labels import read_labels, write_label
 from headstart.dataset.table import Table, is_missing
 from headstart.dataset.trainable import Dataset, quote_some
@@ -19,30 +24,39 @@ from headstart.schema import Sample, Unreadable
 
 @dataclass(frozen=True)
 class Columns:
-    """What is read from a table; None is guessed. An empty separator keeps labels whole."""
+    """What is read from a table; None is guessed. An empty separator keeps labels whole.
 
-    input: str | None = None
+    With `inline` the cells of the input column are the inputs themselves, not files of them;
+    two columns make a pair of texts.
+    """
+
+    input: str | Sequence[str] | None = None
     label: str | Sequence[str] | None = None
     group: str | None = None
     separator: str | None = None
+    inline: bool = False
 
 
 def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tuple[Dataset, Columns]:
     """Return the samples of a table, and the columns as they were decided (for its test table)."""
     names = _split_names(table, columns.label)
-    for name in (columns.input, columns.group, *names):
+    inputs = _split_names(table, columns.input)
+    for name in (*inputs, columns.group, *names):
         if name is not None:
             table.column(name)
     taken = {name for name in (columns.group, *names) if name}
     notes = list(table.notes)
-    input_column = columns.input or find_input_column(table, suffixes, taken)
+    if not inputs:
+        find = find_text_column if columns.inline else _find_files(suffixes)
+        inputs = [find(table, taken)]
     if not names:
-        names = [find_label_column(table, {*taken, input_column})]
-    _refuse_shared(input_column, names, columns.group)
+        names = [find_label_column(table, {*taken, *inputs})]
+    for name in inputs:
+        _refuse_shared(name, names, columns.group)
     guessed = [
         f"{what} from column '{name}'"
         for what, name, given in (
-            ("inputs", input_column, columns.input),
+            ("texts" if columns.inline else "inputs", inputs[0], columns.input),
             ("labels", names[0], columns.label),
         )
         if not given
@@ -53,10 +67,9 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
     notes += labels.notes
     groups = _read_groups(table, columns.group, notes)
     gathered = _Rows(table)
-    for row, (cell, target, group) in enumerate(
-        zip(table.column(input_column), labels.targets, groups, strict=True)
-    ):
-        gathered.take(row, cell, target, group)
+    cells = read_texts(table, inputs) if columns.inline else table.column(inputs[0])
+    for row, (cell, target, group) in enumerate(zip(cells, labels.targets, groups, strict=True)):
+        gathered.take(row, cell, target, group, columns.inline)
     if not gathered.samples:
         raise gathered.refuse(suffixes)
     dataset = Dataset(
@@ -66,7 +79,41 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         multi=labels.multi,
         kind="table",
     )
-    return dataset, Columns(input_column, names, columns.group, labels.separator)
+    decided = Columns(inputs, names, columns.group, labels.separator, columns.inline)
+    return dataset, decided
+
+
+def _find_files(suffixes: Collection[str]) -> Callable[[Table, Collection[str]], str]:
+    return lambda table, taken: find_input_column(table, suffixes, taken)
+
+
+def read_texts(table: Table, columns: Sequence[str]) -> list[Any]:
+    """Return a table's texts, or pairs of them, with None where there is none; refuse numbers."""
+    found: list[list[Any]] = []
+    for name in columns:
+        cells = table.column(name)
+        there = [cell for cell in cells if not is_missing(cell)]
+        if not there or all(map(is_number, there)):
+            raise DataError(
+                f"The column '{name}' of {table.name} holds "
+                f"{'numbers' if there else 'nothing'}, not texts.",
+                f"Name the column of texts (--text COLUMN), one of: {', '.join(table.columns)}.",
+            )
+        if 2 * len(there) <= len(cells):
+            raise DataError(
+                f"The column '{name}' of {table.name} is empty in {len(cells) - len(there):,} of "
+                f"{len(cells):,} rows.",
+                "Name another column of texts (--text COLUMN), or leave out the rows without one.",
+            )
+        found.append([None if is_missing(cell) else str(cell) for cell in cells])
+    if len(found) == 1:
+        return found[0]
+    if len(found) > 2:
+        raise DataError(
+            f"{len(found)} columns of texts are named ({quote_some(columns)}).",
+            "Name one, or two that make a pair (--text first,second).",
+        )
+    return [None if None in pair else pair for pair in zip(*found, strict=True)]
 
 
 def _split_names(table: Table, label: str | Sequence[str] | None) -> list[str]:
@@ -108,18 +155,20 @@ class _Rows:
         self.set_aside: list[Unreadable] = []
         self.missing: list[str] = []
         self.unlabelled = 0
+        self.empty = 0
         self.repeated = 0
         self.labels_of: dict[str, Any] = {}
         self.contradicted: set[str] = set()
         self.seen: set[tuple[str, Any]] = set()
 
-    def take(self, row: int, cell: Any, target: Any, group: str | None) -> None:
+    def take(self, row: int, cell: Any, target: Any, group: str | None, inline: bool) -> None:
         """Turn one row into a sample, or set it aside."""
         where = self.table.row_name(row)
-        named = isinstance(cell, (str, os.PathLike)) and not is_missing(cell)
+        named = not inline and isinstance(cell, (str, os.PathLike)) and not is_missing(cell)
         name = printable(os.fspath(cell).strip()) if named else where
         if is_missing(cell):
-            self.set_aside.append(Unreadable(where, "names no input"))
+            self.empty += inline
+            self.set_aside.append(Unreadable(where, "has no text" if inline else "names no input"))
         elif target is None:
             self.unlabelled += 1
             self.set_aside.append(Unreadable(name, f"has no label ({where})"))
@@ -148,6 +197,8 @@ class _Rows:
         told = []
         if self.unlabelled:
             told.append(f"Set aside {self.unlabelled:,} rows without a label.")
+        if self.empty:
+            told.append(f"Set aside {self.empty:,} rows without a text.")
         if self.missing:
             told.append(
                 f"Set aside {len(self.missing):,} rows whose file is not there "

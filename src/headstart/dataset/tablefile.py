@@ -9,11 +9,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from headstart.dataset.encodings import decode
+from headstart.dataset.jsonlines import read_lines
 from headstart.dataset.table import PEEKED, Table, refuse_twice
 from headstart.errors import DataError
 from headstart.schema import Unreadable
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+LINES_SUFFIXES = (".jsonl", ".ndjson")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 DELIMITERS = ",;\t|"
 DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -32,6 +35,8 @@ def read_table_file(path: Path, suffixes: Collection[str]) -> Table:
             start = file.read(4)
         if start == b"PAR1" or suffix in PARQUET_SUFFIXES:
             return _read_parquet(path)
+        if suffix in LINES_SUFFIXES:
+            return read_lines(path)
         if suffix in TEXT_SUFFIXES:
             return _read_text(path, path.read_bytes(), suffixes)
     except OSError as error:
@@ -53,7 +58,7 @@ def read_table_file(path: Path, suffixes: Collection[str]) -> Table:
     }
     raise DataError(
         f"'{path}' is not a table: {suffix or 'files without a suffix'} is not read.",
-        cure.get(suffix, "Give a folder, or a table that ends in .csv, .tsv or .parquet."),
+        cure.get(suffix, "Give a folder, or a table that ends in .csv, .tsv, .jsonl or .parquet."),
     )
 
 
@@ -99,7 +104,7 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_text(path: Path, raw: bytes, suffixes: Collection[str]) -> Table:
     notes: list[str] = []
-    text = _decode(path, raw, notes)
+    text = decode(path, raw, notes)
     delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _find_delimiter(text)
     if delimiter != "," and path.suffix.lower() == ".csv":
         notes.append(f"Cells in '{path.name}' are separated by {DELIMITER_NAMES[delimiter]}.")
@@ -148,54 +153,6 @@ def _read_text(path: Path, raw: bytes, suffixes: Collection[str]) -> Table:
         tuple(notes),
         ragged,
     )
-
-
-def _decode(path: Path, raw: bytes, notes: list[str]) -> str:
-    if not raw.strip():
-        raise DataError(f"The file '{path}' is empty.", "Give a table with a header and rows.")
-    encoding = _find_wide_encoding(raw)
-    if encoding:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"'{path}' begins as UTF-16 and is damaged at byte {error.start:,}.",
-                "Save it again as CSV in UTF-8.",
-            ) from error
-        notes.append(f"'{path.name}' is written in UTF-16.")
-        return text.removeprefix("\ufeff")
-    if b"\0" in raw:
-        line = raw[: raw.index(b"\0")].count(b"\n") + 1
-        raise DataError(
-            f"'{path}' is not clean text: {raw.count(0):,} NUL bytes, the first in line {line}.",
-            "Save it again as CSV in UTF-8; a damaged copy is mended by taking them out "
-            "(tr -d '\\000' < old.csv > new.csv).",
-        )
-    for encoding in ("utf-8-sig", "cp1252", "latin-1"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if encoding != "utf-8-sig":
-            notes.append(
-                f"'{path.name}' is not UTF-8 and was read as {encoding}: check letters with "
-                "accents, or save it in UTF-8."
-            )
-        return text
-    raise AssertionError("latin-1 decodes everything")
-
-
-def _find_wide_encoding(raw: bytes) -> str:
-    """Return the UTF-16 flavour, by its mark or by every other byte of plain letters being NUL."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    head = raw[:2000]
-    half = len(head) // 2
-    if half and head[1::2].count(0) > 0.9 * half and not head[::2].count(0):
-        return "utf-16-le"
-    if half and head[::2].count(0) > 0.9 * half and not head[1::2].count(0):
-        return "utf-16-be"
-    return ""
 
 
 def _find_delimiter(text: str) -> str:

@@ -49,6 +49,17 @@ def gather(folder: Path, name: str, suffixes: Collection[str], harvest: Harvest)
     return len(harvest.files) - before
 
 
+def some_files(folder: Path, count: int) -> list[Path]:
+    """Return up to so many files below a folder, hidden ones left out, whatever they end in."""
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        found += [Path(place, name) for name in sorted(names) if not is_hidden(name)]
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
 def _gather(
     folder: Path,
     name: str,
