@@ -12,6 +12,7 @@ import pytest
 import headstart as hs
 from headstart import store
 from headstart.errors import DataError, ModelFolderError, StorageError, UnknownName, UserError
+from headstart.progress import Silent
 from tests.pictures import draw, make_folder
 from tests.standing import save_tiny
 
@@ -323,6 +324,47 @@ def test_a_folder_with_other_things_is_not_overwritten(tiny, photos, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ModelFolderError, match="holds no headstart model"):
         hs.fit(photos, out=tmp_path, backbone=tiny)
+
+
+def test_somebody_elses_model_is_not_overwritten(tiny, photos, tmp_path):
+    """Other tools write a model.json too."""
+    (tmp_path / "model.json").write_text('{"format": "theirs"}')
+    (tmp_path / "weights.bin").write_text("months of work")
+    with pytest.raises(ModelFolderError, match="holds no headstart model"):
+        hs.fit(photos, out=tmp_path, backbone=tiny)
+    with pytest.raises(ModelFolderError, match="holds no headstart model"):
+        hs.fit(photos, backbone=tiny).save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", "weights.bin"}
+
+
+def test_replacing_a_model_is_said_before_and_done_after(tiny, photos, fitted, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(fitted, folder)
+    (folder / "notes.txt").write_text("mine")
+    said = []
+    progress = Silent()
+    progress.say = said.append
+    hs.fit(photos, out=folder, backbone=tiny, seed=3, progress=progress)
+    assert "holds a model" in said[0]
+    assert hs.load(folder).evaluation["seed"] == 3
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_model_outlives_a_failure_to_replace_it(tiny, photos, fitted, tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(fitted, folder)
+    write = Path.write_bytes
+
+    def full(path, content):
+        if "model.json" in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No space left"):
+        hs.fit(photos, out=folder, backbone=tiny, seed=3)
+    assert hs.load(folder).evaluation["seed"] == 0
+    assert {path.name for path in folder.iterdir()} == {path.name for path in fitted.iterdir()}
 
 
 def test_an_output_that_is_a_file_is_refused(tiny, photos, tmp_path):

@@ -31,10 +31,14 @@ FLOORS = {
     1: {"backbones", "dataset", "modalities", "report"},
     # Learning.
     2: {
+        "activations",
         "calibrate",
+        "cost",
         "features",
         "freezing",
         "heads",
+        "journal",
+        "keep",
         "learn",
         "matrix",
         "model",
@@ -48,7 +52,7 @@ FLOORS = {
         "trainer",
     },
     # The verbs.
-    3: {"check", "evaluate", "fit"},
+    3: {"check", "choose", "evaluate", "fit", "recognise", "resume"},
     # The faces. `headstart` itself loads its names lazily from every floor.
     4: {"cli", "sklearn"},
 }

@@ -12,6 +12,7 @@ from torch import nn
 from headstart import features, trainer
 from headstart.backbones.source import open_backbone
 from headstart.errors import Failure
+from headstart.heads.layer import HeadLayer
 from headstart.progress import Silent
 from headstart.schema import Phase
 from headstart.tasks.classify import Classify
@@ -41,11 +42,10 @@ def pictures():
     return x
 
 
-def run(backbone, pictures, boundary=0, task=None, seed=0, deadline=None, **changes):
+def run(backbone, pictures, boundary=0, task=None, seed=0, deadline=None, page=None, **changes):
     """Train a new head and the stages from `boundary` on; return the outcome and the head."""
-    phase = Phase(
-        "test", boundary, "train", **({"epochs": 3, "batch_size": 6, "rate": 3e-3} | changes)
-    )
+    usual = {"epochs": 3, "batch_size": 6, "rate": 3e-3, "backbone_rate": 3e-3, "fresh": True}
+    phase = Phase("test", boundary, "train", **(usual | changes))
 
     def fetch(pairs):
         state = {"x": pictures[[position for position, _ in pairs]]}
@@ -54,20 +54,17 @@ def run(backbone, pictures, boundary=0, task=None, seed=0, deadline=None, **chan
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         width = backbone.read(backbone({"x": pictures[:2]}), backbone.depth)["mean"].shape[1]
-        head = nn.Linear(width, 2)
+        head = HeadLayer([(backbone.depth, "mean")], width, 2)
+    truth = np.arange(COUNT) % 2
     outcome = trainer.train(
         phase,
         backbone,
         head,
-        "mean",
-        fetch,
-        np.arange(COUNT) % 2,
-        LEARNING,
-        VALIDATING,
-        task or Classify(),
+        trainer.Lesson(fetch, truth, LEARNING, VALIDATING, task or Classify()),
         seed=seed,
         deadline=deadline,
         progress=Silent(),
+        page=page,
     )
     return outcome, head
 
@@ -168,7 +165,7 @@ def test_the_best_state_is_left_and_training_stops_when_it_stays_the_best(backbo
     assert_state(backbone, task.states[1])
     with torch.no_grad():
         read = backbone.read(backbone({"x": pictures[VALIDATING]}), DEPTH)["mean"]
-        logits = head(read).numpy()
+        logits = head({(DEPTH, "mean"): read}).numpy()
     assert logits == pytest.approx(outcome.validation_logits, abs=0.05)
 
 

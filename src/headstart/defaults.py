@@ -33,6 +33,92 @@ def views(samples: int) -> int:
     return 12 if samples <= 500 else 8 if samples <= 2000 else 4
 
 
+HEAD_RATE = 1e-3
+"""AdamW's peak rate for a head that was solved: it only has to follow what moves under it."""
+
+BACKBONE_RATE = 1e-4
+"""The topmost stage's, a tenth of the head's; stages below decay from there to a hundredth."""
+
+TUNING_WEIGHT_DECAY = 0.05
+
+LOWEST_SHARE = 0.1
+"""The first stage's rate as a share of the last one's: a hundredth of the head's."""
+
+TUNING_STEPS = 500
+"""A pretrained net has moved to a few hundred examples after about this many steps."""
+
+MOST_STEPS_DOWN = 4
+
+
+def layer_decay(depth: int) -> float:
+    """Return the factor from a stage's rate to that of the stage below it."""
+    return float(LOWEST_SHARE ** (1 / max(1, depth - 1)))
+
+
+def top_stages(samples: int, depth: int) -> int:
+    """Return how many stages from the top are trained with so many samples: a third, or half."""
+    share = 1 / 3 if samples < 500 else 1 / 2
+    return max(1, min(depth, round(depth * share)))
+
+
+def steps_down(depth: int, lowest: int) -> list[int]:
+    """Return the boundaries of gradual unfreezing: from one stage open down to `lowest`."""
+    count = min(MOST_STEPS_DOWN, depth - lowest)
+    opened = depth - lowest
+    steps = {max(1, round(opened * (at + 1) / count)) for at in range(count)} | {1}
+    return [depth - each for each in sorted(steps)]
+
+
+def tuning_epochs(samples: int) -> int:
+    """Return for how many epochs a pretrained net is trained at most."""
+    steps_an_epoch = max(1, samples // batch_size(samples))
+    return max(4, min(40, round(TUNING_STEPS / steps_an_epoch)))
+
+
+def tuning_patience(samples: int) -> int:
+    """Return after how many epochs without a better validation score a plateau is reached."""
+    return max(2, tuning_epochs(samples) // 4)
+
+
+def kept_views(samples: int) -> int:
+    """Return how many views' activations are kept: each costs a pass over the data, and room."""
+    return 4 if samples <= 2000 else 2
+
+
+def validation_share(samples: int) -> float:
+    """Return the share of the training side that training is watched on: a fifth, at most 2,000."""
+    return min(0.2, 2000 / max(1, samples))
+
+
+AUTO_TIMES = 10
+"""`auto` takes at most about this many times what the probe takes, unless told."""
+
+AUTO_LEAST = 20.0
+"""Seconds that `auto` may take in any case."""
+
+ONE_FOLD_FROM = 5000
+"""From so many samples on, one fold tells rungs apart; below, up to all of them are asked."""
+
+LEAST_TO_COMPARE = 50
+"""With fewer samples, no difference that a deeper rung could make would be told from noise."""
+
+
+def auto_seconds(probe: float) -> float:
+    """Return how long `auto` may take where the probe takes so many seconds."""
+    return max(AUTO_LEAST, AUTO_TIMES * probe)
+
+
+def rungs(samples: int, depth: int) -> tuple[str, ...]:
+    """Return the strategies that `auto` climbs to from the probe, the cheapest first.
+
+    `full`, with rates that decay from stage to stage, stands for everything trainable; `gradual`
+    goes the same way in more steps.
+    """
+    if samples < LEAST_TO_COMPARE:
+        return ()
+    return ("partial", "full") if depth > 1 else ("full",)
+
+
 def fold_count(samples: int) -> int:
     """Return into how many folds cross-validation cuts: five, fewer when data is plentiful."""
     return 5 if samples <= 20_000 else 3

@@ -57,6 +57,7 @@ def evaluate(
     data: Any,
     *,
     image: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
@@ -66,13 +67,14 @@ def evaluate(
 ) -> dict[str, Any]:
     """Judge a model on labelled data that it has not seen; return the content of an evaluation.
 
-    `image`, `label`, `group` and `separator` choose the columns of a table, as in `fit`.
+    `image` or `text`, `label`, `group` and `separator` choose the columns of a table, as in `fit`.
     """
     progress = progress or Silent()
     found = dataset.scan(
         data,
         suffixes=model.modality.suffixes,
-        input_column=image,
+        inline=model.modality.inline,
+        input_column={"image": image, "text": text}.get(model.modality.name),
         label=label,
         group=group,
         separator=separator,

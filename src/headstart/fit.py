@@ -15,17 +15,20 @@ from headstart import __version__, dataset, features, model_folder
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
+from headstart.choose import PROBE, check_depth, check_strategy, make
 from headstart.dataset import splits
-from headstart.errors import DataError, UserError
+from headstart.errors import DataError, HeadstartError, UserError
 from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
 from headstart.features import Survey
-from headstart.learn import Job, learn
+from headstart.learn import Job
 from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
-from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.recognise import recognise, require_fitting
+from headstart.registry import TASKS
+from headstart.resume import open_journal
 from headstart.schema import Sample, Unreadable
 from headstart.tasks.base import Task
 
@@ -56,11 +59,14 @@ def fit(
     data: Any,
     *,
     out: str | Path | None = None,
-    backbone: str = "bundled/image",
-    strategy: str = "probe",
+    backbone: str | None = None,
+    strategy: str = "auto",
+    unfreeze: int | None = None,
+    keep: float | None = None,
     task: str | None = None,
     test: Any = None,
     image: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
@@ -69,15 +75,22 @@ def fit(
     offline: bool = False,
     strict: bool = False,
     self_contained: bool = False,
+    restart: bool = False,
     pictures: bool = True,
     progress: Progress | None = None,
 ) -> Model:
     """Train a model on labelled data and judge it on a part that no choice has seen.
 
-    `data` is a folder with a sub-folder per class, a CSV or Parquet file, or a DataFrame; `image`
-    and `label` choose a table's columns. `test` is a held-out set of your own, in the same form;
-    without one, a fifth is sealed after near-duplicates are grouped. `time` is a budget in seconds.
-    With `out` the model folder is written there. The evidence is in `model.evaluation`.
+    `data` is a folder with a sub-folder per class, a CSV, JSON Lines or Parquet file, or a
+    DataFrame; `image` (of files) or `text` (two columns make pairs) and `label` choose a table's
+    columns. `backbone` is the bundled one for the kind of data unless named. `test` is a held-out
+    set of your own, in the same form; without one, a fifth is sealed after near-duplicates are
+    grouped. `time` is a budget in seconds.
+    `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial` and `gradual`
+    train, and `keep` how much of the old weights is kept after training (0 to 1). A run that was
+    interrupted goes on when the same call is made again; `restart` throws away what it had done.
+    With `out` the model folder is written there, in place of a model that is there. The evidence
+    is in `model.evaluation`.
 
     >>> import headstart as hs                                          # doctest: +SKIP
     >>> model = hs.fit("photos/", out="bees/")                          # doctest: +SKIP
@@ -87,16 +100,22 @@ def fit(
     begun = clock.perf_counter()
     progress = progress or Silent()
     _check_numbers(seed, time)
-    STRATEGIES.get(strategy)
+    about = check_strategy(strategy)
+    check_depth(strategy, unfreeze, keep)
     if task is not None:
         TASKS.get(task)
     if out is not None:
         model_folder.check_folder(Path(out))
-    modality: Modality = MODALITIES.get("image")()
+        if model_folder.holds_model(Path(out)):
+            progress.say(
+                f"{out} holds a model: it stays until the new one is done, which then replaces it."
+            )
+    modality, column = recognise(data, {"image": image, "text": text})
     found = dataset.read(
         data,
         suffixes=modality.suffixes,
-        input_column=image,
+        inline=modality.inline,
+        input_column=column,
         label=label,
         group=group,
         separator=separator,
@@ -104,8 +123,11 @@ def fit(
     )
     for note in found.notes:
         progress.say(note)
+    backbone = backbone or f"bundled/{modality.name}"
     opened = open_backbone(backbone, offline=offline)
-    _announce(len(found.samples) + len(found.test or ()), opened, modality, strategy, progress)
+    require_fitting(opened, modality, name_of(data))
+    count = len(found.samples) + len(found.test or ())
+    _announce(count, opened, modality, strategy, about, progress)
 
     surveyed = clock.perf_counter()
     learning = features.survey(found.samples, modality, opened, progress)
@@ -135,8 +157,15 @@ def fit(
         seed=seed,
         seconds=budget,
         offline=offline,
+        unfreeze=unfreeze,
+        keep=keep,
     )
-    model = learn(job, backbone=opened, progress=progress)
+    journal = open_journal(job, opened, time, out, restart)
+    try:
+        model = make(job, backbone=opened, progress=progress, journal=journal)
+    except HeadstartError:
+        journal.done()  # it would end the same way again
+        raise
     head_seconds = clock.perf_counter() - solving
 
     model.evaluation = _evidence(model, sides, set_aside, kind, seed, progress)
@@ -152,6 +181,7 @@ def fit(
     }
     if out is not None:
         model.save(out, self_contained=self_contained)
+    journal.done()
     return model
 
 
@@ -167,13 +197,17 @@ def _check_numbers(seed: Any, time: Any) -> None:
 
 
 def _announce(
-    count: int, backbone: Backbone, modality: Modality, strategy: str, progress: Progress
+    count: int,
+    backbone: Backbone,
+    modality: Modality,
+    strategy: str,
+    about: str,
+    progress: Progress,
 ) -> None:
     """Say what is about to happen and roughly how long it takes."""
-    about = STRATEGIES.get(strategy)().about
     seconds = count * expected_seconds(backbone, modality)
     long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(2, round(seconds))} seconds"
-    if strategy == "probe":
+    if strategy == PROBE:
         rest = f"one pass over {count:,} inputs, about {long} unless they are in the store"
     else:
         rest = f"a pass over {count:,} inputs takes about {long}; training makes many"

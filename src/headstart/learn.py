@@ -1,43 +1,53 @@
-"""`learn(job) -> Model`: samples and choices in, model out. No test set, no files, no printing.
+"""`learn(job) -> Model`: samples and choices in, model out. No test set, no printing.
 
 `fit`, folds, races and the scikit-learn estimator all call this. A job is plain data, so it can be
-sent to another process.
+sent to another process. What it has done so far can be kept in a journal; the same job with the
+same journal goes on from there.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from headstart import defaults, features
+from headstart.activations import at_boundary
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import fresh_weights, open_backbone
 from headstart.calibrate import fit_temperature
 from headstart.dataset.splits import folds as cut_folds
-from headstart.errors import DataError
+from headstart.dataset.splits import seal
+from headstart.errors import DataError, UserError
 from headstart.features import Survey
 from headstart.heads import Head
 from headstart.heads.candidates import leading
+from headstart.heads.layer import HeadLayer
 from headstart.heads.search import search
-from headstart.modalities.base import Modality, State
+from headstart.journal import Journal, Nowhere
+from headstart.keep import blend, choose_share, state_of
+from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import fit_novelty
+from headstart.precision import choose
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
-from headstart.schema import Choice, Phase, Sample
+from headstart.schema import Choice, Figure, Phase, Sample
 from headstart.strategies.base import Facts
 from headstart.tasks.base import Task
-from headstart.trainer import train
+from headstart.trainer import Fetch, Lesson, Outcome, predict, read, train
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a model depends on. `samples` carry targets and groups; `seconds` is the budget."""
+    """All that a model depends on. `samples` carry targets and groups; `seconds` is the budget.
+
+    `unfreeze` is how many of the top stages are trained, and `keep` how much of the old weights is
+    kept afterwards, where the user said so.
+    """
 
     samples: tuple[Sample, ...]
     labels: tuple[str, ...]
@@ -48,6 +58,20 @@ class Job:
     seed: int = 0
     seconds: float | None = None
     offline: bool = False
+    unfreeze: int | None = None
+    keep: float | None = None
+
+
+def plan(job: Job, depth: int) -> list[Phase]:
+    """Return the phases of a job on a backbone of so many stages."""
+    if job.unfreeze is not None and not 1 <= job.unfreeze <= depth:
+        raise UserError(
+            f"{job.unfreeze} stages cannot be unfrozen: {job.backbone} has {depth}.",
+            f"Give --unfreeze a number from 1 to {depth}.",
+        )
+    facts = Facts(len(job.samples), len(job.labels), depth, job.unfreeze)
+    phases: list[Phase] = STRATEGIES.get(job.strategy)().phases(facts)
+    return phases
 
 
 def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
@@ -60,14 +84,17 @@ def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
 class _Learning:
     """One job under way: what its phases share."""
 
-    def __init__(self, job: Job, backbone: Backbone | None, progress: Progress) -> None:
-        self.job, self.progress = job, progress
+    def __init__(
+        self, job: Job, backbone: Backbone | None, progress: Progress, journal: Journal | Nowhere
+    ) -> None:
+        self.job, self.progress, self.journal = job, progress, journal
         self.begun = time.perf_counter()
         self.deadline = None if job.seconds is None else self.begun + job.seconds
         self.modality: Modality = MODALITIES.get(job.modality)()
         self.task: Task = TASKS.get(job.task)()
         self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
         self.reference = self.backbone.fingerprint()
+        self.phases = plan(job, self.backbone.depth)
         self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
         self.groups = group_numbers(job.samples)
         if self.groups.max(initial=0) == 0:
@@ -76,14 +103,33 @@ class _Learning:
                 "near-duplicates of each other), so none can be held back to choose by.",
                 "Add examples that differ, or group them more finely.",
             )
-        self.folds = cut_folds(
-            self.encoded, self.groups, defaults.fold_count(len(job.samples)), job.seed
-        )
+        everything = np.arange(len(job.samples))
+        self.learning, self.validating = everything, everything[:0]
+        if any(phase.objective == "train" for phase in self.phases):
+            share = defaults.validation_share(len(job.samples))
+            self.learning, self.validating = seal(
+                self.encoded, self.groups, share=share, seed=job.seed
+            )
         self.choices: list[Choice] = []
         self.out_of_fold: np.ndarray | None = None
+        self.head: Head | None = None
+        self.boundary: int | None = None
+        self.precision = "float32"
 
     def left(self) -> float | None:
         return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter())
+
+    def run(self) -> Head:
+        """Run the phases in order and return the head; the backbone is left as it was trained."""
+        for at, phase in enumerate(self.phases):
+            journal = self.journal.within(f"phase-{at}")
+            if phase.objective == "solve":
+                self.head = self.solve(phase, journal)
+            else:
+                self.head = self.train(phase, at, journal)
+        if self.head is None:
+            raise ValueError(f"strategy {self.job.strategy} has no phases")
+        return self.head
 
     def survey(self) -> Survey:
         found = features.survey(self.job.samples, self.modality, self.backbone, self.progress)
@@ -97,14 +143,31 @@ class _Learning:
         self.precision = found.precision
         return found
 
-    def solve(self) -> Head:
-        """Solve the head on cached readings; everything it chose is kept as choices."""
-        found = self.survey()
+    def solve(self, phase: Phase, journal: Journal | Nowhere) -> Head:
+        """Solve the head on cached readings; everything it chose is kept as choices.
+
+        Where stages are trained afterwards, it learns from what they will learn from: the samples
+        that they are watched on must be as new to it.
+        """
+        found, rows, page = self.survey(), self.learning, journal.page("head")
+        if written := page.read():
+            tensors, notes = written
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            self.choices += [Choice(**choice) for choice in notes["choices"]]
+            self.out_of_fold = arrays.pop("out_of_fold")
+            return Head.from_arrays([tuple(each) for each in notes["readings"]], arrays)
+        samples = [found.samples[at] for at in rows]
+        readings = features.readings(found.shelf, samples)
         chosen = search(
-            features.readings(found.shelf, found.samples),
-            self.encoded,
-            self.folds,
-            self.groups,
+            {name: each for name, each in readings.items() if name[0] >= phase.reads_from},
+            self.encoded[rows],
+            cut_folds(
+                self.encoded[rows],
+                np.unique(self.groups[rows], return_inverse=True)[1],
+                defaults.fold_count(len(rows)),
+                self.job.seed,
+            ),
+            self.groups[rows],
             len(self.job.labels),
             kind=self.task.kind,
             headline=self.task.score_logits,
@@ -112,96 +175,132 @@ class _Learning:
             seconds=self.left(),
             progress=self.progress,
         )
-        self.choices += [trial.choice() for trial in chosen.trials]
+        choices = [trial.choice() for trial in chosen.trials]
+        self.choices += choices
         self.out_of_fold = chosen.out_of_fold
+        tensors = {n: torch.from_numpy(np.array(a)) for n, a in chosen.head.arrays().items()}
+        tensors["out_of_fold"] = torch.from_numpy(np.array(chosen.out_of_fold))
+        notes = {"choices": [asdict(each) for each in choices], "readings": chosen.head.readings}
+        page.write(tensors, notes)
         return chosen.head
 
-    def train(self, phase: Phase) -> Head:
+    def train(self, phase: Phase, number: int, journal: Journal | Nowhere) -> Head:
         """Run the optimiser loop on one phase, from the boundary up, and read off its head."""
         job, backbone, begun = self.job, self.backbone, time.perf_counter()
+        self.out_of_fold = None
         if phase.fresh:
             fresh_weights(backbone, phase.boundary, job.seed)
-        fetch_arrays = features.views(
-            job.samples, self.modality, backbone.spec, phase.views, self.progress
-        )
-
-        def fetch(pairs: Sequence[tuple[int, int]]) -> State:
-            return features.to_boundary(
+        self.fetch, self.boundary = self.fetch_at(phase), phase.boundary
+        layer = self.layer(phase)
+        modules = {"body": backbone.module, "head": layer}
+        if self.is_first(number):
+            self.before = state_of(modules)
+        ended = journal.page("end")
+        if written := ended.read():
+            tensors, notes = written
+            logits, choice = tensors.pop("logits").numpy(), Choice(**notes["choice"])
+            blend(modules, tensors, tensors, 0.0)
+            backbone.changed()
+        else:
+            outcome = train(
+                phase,
                 backbone,
-                self.modality.collate(fetch_arrays(pairs), backbone.spec),
-                phase.boundary,
+                layer,
+                Lesson(self.fetch, self.encoded, self.learning, self.validating, self.task),
+                seed=job.seed,
+                deadline=self.deadline,
+                progress=self.progress,
+                page=journal.page("epochs"),
             )
+            logits, why = outcome.validation_logits, _why(outcome)
+            if phase is self.phases[-1] and not phase.fresh:
+                share, logits = choose_share(
+                    modules, self.before, lambda: self.ask(layer, self.validating),
+                    self.encoded[self.validating], job.keep,
+                )  # fmt: skip
+                backbone.changed()
+                why += f"; {share:.0%} of the old weights kept" if share else ""
+            figure = self.judge(logits)
+            seconds = time.perf_counter() - begun
+            choice = Choice(phase.name, figure.value, figure.low, figure.high, seconds, True, why)
+            ended.write(
+                state_of(modules) | {"logits": torch.from_numpy(logits)},
+                {"choice": asdict(choice)},
+            )
+        self.choices.append(choice)
+        return layer.head(fit_temperature(logits, self.encoded[self.validating]))
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(job.seed)
-            reading, width = _final_reading(backbone, fetch([(0, 0)]), phase.boundary)
-            head = nn.Linear(width, len(job.labels))
-        validating = np.flatnonzero(self.folds == 0)
-        outcome = train(
-            phase,
-            backbone,
-            head,
-            reading,
-            fetch,
-            self.encoded,
-            np.flatnonzero(self.folds != 0),
-            validating,
-            self.task,
-            seed=job.seed,
-            deadline=self.deadline,
-            progress=self.progress,
+    def is_first(self, number: int) -> bool:
+        """Tell whether no phase before this one trained anything."""
+        return all(each.objective == "solve" for each in self.phases[:number])
+
+    def fetch_at(self, phase: Phase) -> Fetch:
+        return at_boundary(
+            self.job.samples,
+            self.modality,
+            self.backbone,
+            phase.boundary,
+            phase.views,
+            self.precision,
+            self.progress,
         )
-        truth = self.encoded[validating]
-        temperature = fit_temperature(outcome.validation_logits, truth)
-        probabilities = self.task.probabilities(outcome.validation_logits, temperature)
-        judged = self.task.evaluate(
-            probabilities,
+
+    def layer(self, phase: Phase) -> HeadLayer:
+        """Return the head so far as a layer, or a fresh one on what the last stage gives."""
+        if self.head is not None and not phase.fresh:
+            return HeadLayer.of(self.head)
+        depth = self.backbone.depth
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(self.job.seed)
+            state = self.backbone(self.fetch([(0, 0)]), phase.boundary)
+            found = self.backbone.read(state, depth)
+            name = leading(found)
+            return HeadLayer([(depth, name)], found[name].shape[1], len(self.job.labels))
+
+    def vectors(self, head: Head, samples: Sequence[Sample] | None = None) -> np.ndarray:
+        """Return what the head stands on for samples (those learnt from), plain and as trained."""
+        samples = self.job.samples if samples is None else samples
+        if self.boundary is None:
+            found = features.survey(samples, self.modality, self.backbone, self.progress)
+            return features.vectors(found.shelf, found.samples, head.readings)
+        fetch = at_boundary(
+            samples, self.modality, self.backbone, self.boundary, 1, self.precision, self.progress
+        )
+        return read(self.backbone, head.readings, fetch, self.boundary, len(samples))
+
+    def ask(self, layer: HeadLayer, positions: np.ndarray) -> np.ndarray:
+        return predict(self.backbone, layer, self.fetch, self.boundary or 0, positions)
+
+    def judge(self, logits: np.ndarray) -> Figure:
+        """Return the headline of validation logits with its interval."""
+        truth = self.encoded[self.validating]
+        found = self.task.evaluate(
+            self.task.probabilities(logits, fit_temperature(logits, truth)),
             truth,
-            job.labels,
-            [job.samples[at].name for at in validating],
-            [str(self.groups[at]) for at in validating],
-            job.seed,
-        ).figures[self.task.headline]
-        why = f"epoch {outcome.kept} of {len(outcome.epochs)} validated best; {outcome.stopped}"
-        self.choices.append(
-            Choice(
-                phase.name,
-                judged.value,
-                judged.low,
-                judged.high,
-                time.perf_counter() - begun,
-                True,
-                why,
-            )
+            self.job.labels,
+            [self.job.samples[at].name for at in self.validating],
+            [str(self.groups[at]) for at in self.validating],
+            self.job.seed,
         )
-        return Head(
-            readings=((backbone.depth, reading),),
-            center=np.zeros(width, np.float32),
-            scale=np.ones(width, np.float32),
-            weight=head.weight.detach().numpy().T.copy(),
-            bias=head.bias.detach().numpy().copy(),
-            temperature=temperature,
-        )
+        return found.figures[self.task.headline]
 
 
-def _final_reading(backbone: Backbone, state: State, boundary: int) -> tuple[str, int]:
-    with torch.no_grad():
-        found = backbone.read(backbone(state, boundary), backbone.depth)
-    name = leading(found)
-    return name, found[name].shape[1]
+def _why(outcome: Outcome) -> str:
+    if outcome.kept == 0:
+        return f"no epoch of {len(outcome.epochs)} validated better than the start"
+    return f"epoch {outcome.kept} of {len(outcome.epochs)} validated best; {outcome.stopped}"
 
 
-def learn(job: Job, *, backbone: Backbone | None = None, progress: Progress | None = None) -> Model:
+def learn(
+    job: Job,
+    *,
+    backbone: Backbone | None = None,
+    progress: Progress | None = None,
+    journal: Journal | Nowhere | None = None,
+) -> Model:
     """Run a job's strategy and return the model. An opened backbone saves opening it again."""
-    work = _Learning(job, backbone, progress or Silent())
-    strategy = STRATEGIES.get(job.strategy)()
-    facts = Facts(len(job.samples), len(job.labels), work.backbone.depth)
-    head: Head | None = None
-    for phase in strategy.phases(facts):
-        head = work.solve() if phase.objective == "solve" else work.train(phase)
-    if head is None:
-        raise ValueError(f"strategy {job.strategy} has no phases")
-    found = work.survey()
+    work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
+    head = work.run()
     model = Model(
         work.modality,
         work.backbone,
@@ -209,11 +308,25 @@ def learn(job: Job, *, backbone: Backbone | None = None, progress: Progress | No
         head,
         job.labels,
         job.strategy,
-        work.precision,
+        choose(work.backbone, work.modality),
         trained=work.backbone.fingerprint() != work.reference,
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
     )
-    vectors = features.vectors(found.shelf, found.samples, head.readings)
-    model.novelty = fit_novelty(vectors, work.encoded, work.folds)
+    folds = cut_folds(work.encoded, work.groups, defaults.fold_count(len(job.samples)), job.seed)
+    model.novelty = fit_novelty(work.vectors(head), work.encoded, folds)
     return model
+
+
+def try_out(
+    job: Job,
+    others: Sequence[Sample],
+    *,
+    backbone: Backbone,
+    progress: Progress | None = None,
+    journal: Journal | Nowhere | None = None,
+) -> tuple[np.ndarray, float]:
+    """Learn a job and return its logits of other samples and its temperature; keep no model."""
+    work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
+    head = work.run()
+    return head.logits(work.vectors(head, others)), head.temperature

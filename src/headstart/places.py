@@ -26,3 +26,8 @@ def home() -> Path:
 def store() -> Path:
     """Return the folder of the activation store."""
     return home() / "store"
+
+
+def runs() -> Path:
+    """Return the folder of unfinished runs' journals."""
+    return home() / "runs"

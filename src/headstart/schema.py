@@ -228,12 +228,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that was tried: its score on data that is not the test, and whether it was kept."""
+    """One thing that was tried: its score on data that is not the test, and whether it was kept.
+
+    What there was no time to try has no score, and `why` says so.
+    """
 
     what: str
-    score: float
-    low: float
-    high: float
+    score: float | None
+    low: float | None
+    high: float | None
     seconds: float
     kept: bool
     why: str

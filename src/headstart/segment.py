@@ -90,5 +90,5 @@ def pack(rows: Sequence[Arrays], keys: Sequence[str]) -> dict[str, np.ndarray]:
             lengths = [len(array) for array in arrays]
             packed[name] = np.concatenate(arrays)
             packed[name + OFFSETS] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    # numpy keeps the axes of transposed arrays as they lie in memory, safetensors writes the memory.
+    # numpy keeps the axes of transposed arrays as they lie; safetensors writes memory as it lies.
     return {name: np.ascontiguousarray(array) for name, array in packed.items()}

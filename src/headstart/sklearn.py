@@ -1,6 +1,6 @@
 """headstart as a scikit-learn classifier, and as a transformer that gives features.
 
-Both take paths, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and grid
+Both take paths, texts, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and grid
 searches like any other estimator. Features come from the store: a search over heads costs one pass.
 
 >>> from headstart.sklearn import HeadstartFeatures                     # doctest: +SKIP
@@ -19,25 +19,29 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from headstart import features
+from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone
 from headstart.dataset import from_pairs, read_inputs
 from headstart.errors import DataError
 from headstart.heads.candidates import leading
 from headstart.learn import Job, learn
 from headstart.modalities.base import Modality
-from headstart.registry import MODALITIES
+from headstart.recognise import recognise_list, require_fitting
 from headstart.schema import Sample, Unreadable
 
 
-def _modality() -> Modality:
-    modality: Modality = MODALITIES.get("image")()
-    return modality
+def _open(backbone: str | None, inputs: Sequence[Any], offline: bool) -> tuple[Modality, Backbone]:
+    """Return the modality of the inputs, and the backbone named or the bundled one for it."""
+    modality = recognise_list(inputs)
+    opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
+    require_fitting(opened, modality, "X")
+    return modality, opened
 
 
 def _inputs(X: Any) -> list[Any]:
     if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
         raise ValueError(
-            f"Expected a sequence of paths, pictures or arrays, got {type(X).__name__}."
+            f"Expected a sequence of paths, texts, pictures or arrays, got {type(X).__name__}."
         )
     if len(X) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -63,13 +67,13 @@ def _refuse(unreadable: Sequence[Unreadable]) -> None:
 class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier that stands on a pretrained backbone.
 
-    `fit(X, y, groups=None)` learns from paths, pictures or arrays; `groups` keeps what belongs
+    `fit(X, y, groups=None)` learns from paths, texts, pictures or arrays; `groups` keeps what belongs
     together (a patient, a scene) on one side of every inner split.
     """
 
     def __init__(
         self,
-        backbone: str = "bundled/image",
+        backbone: str | None = None,
         strategy: str = "probe",
         seed: int = 0,
         time: float | None = None,
@@ -83,24 +87,27 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> HeadstartClassifier:
         """Learn from inputs and their labels."""
-        inputs, modality, y = _inputs(X), _modality(), column_or_1d(y, warn=True)
+        inputs, y = _inputs(X), column_or_1d(y, warn=True)
         check_classification_targets(y)
         if len(inputs) != len(y):
             raise ValueError(f"X has {len(inputs)} samples, y has {len(y)}.")
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_[0]!r}); it takes two.")
-        found = from_pairs(inputs, [str(number) for number in numbers], groups)
+        modality, backbone = _open(self.backbone, inputs, self.offline)
+        targets = [str(number) for number in numbers]
+        found = from_pairs(inputs, targets, groups, inline=modality.inline)
         job = Job(
             samples=_identified(found.samples, modality),
             labels=tuple(str(number) for number in range(len(self.classes_))),
-            backbone=self.backbone,
+            modality=modality.name,
+            backbone=self.backbone or backbone.name,
             strategy=self.strategy,
             seed=self.seed,
             seconds=self.time,
             offline=self.offline,
         )
-        self.model_ = learn(job)
+        self.model_ = learn(job, backbone=backbone)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -124,7 +131,7 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        backbone: str = "bundled/image",
+        backbone: str | None = None,
         boundary: int | None = None,
         offline: bool = False,
     ) -> None:
@@ -134,8 +141,7 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None) -> HeadstartFeatures:
         """Open the backbone; there is nothing to learn."""
-        _inputs(X)
-        self.backbone_ = open_backbone(self.backbone, offline=self.offline)
+        self.modality_, self.backbone_ = _open(self.backbone, _inputs(X), self.offline)
         read = features.boundaries_read(self.backbone_.depth)
         self.boundary_ = self.backbone_.depth if self.boundary is None else self.boundary
         if self.boundary_ not in read:
@@ -145,8 +151,9 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> np.ndarray:
         """Return the features of each input."""
         check_is_fitted(self)
-        inputs, modality = _inputs(X), _modality()
-        samples = _identified(read_inputs(inputs, modality.suffixes), modality)
+        inputs, modality = _inputs(X), self.modality_
+        given = read_inputs(inputs, modality.suffixes, inline=modality.inline)
+        samples = _identified(given, modality)
         found = features.survey(samples, modality, self.backbone_)
         _refuse(found.set_aside)
         readings = features.readings(found.shelf, found.samples)

@@ -1,15 +1,16 @@
 """The only optimiser loop: runs one phase of training and leaves the best state it saw.
 
 It knows tensors, a phase and a task's loss; it knows no strategy, no data set and no file. Batches
-come from `fetch([(position, view), ...])`, whatever that reads.
+come from `fetch([(position, view), ...])`, whatever that reads. After each epoch all that the rest
+of the phase depends on goes to a page; a phase that finds a written page goes on from it.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from torch import nn
 from headstart.backbones.base import Backbone
 from headstart.errors import Failure
 from headstart.freezing import freeze, seal, verify
+from headstart.heads import Reading
+from headstart.heads.layer import HeadLayer
+from headstart.journal import Nowhere, Page
 from headstart.modalities.base import State
 from headstart.precision import native_bfloat16
 from headstart.progress import Progress
@@ -26,9 +30,15 @@ from headstart.schema import Phase
 from headstart.tasks.base import Task
 
 Fetch = Callable[[Sequence[tuple[int, int]]], State]
-Snapshot = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
+Tensors = dict[str, torch.Tensor]
 
 CLIP = 1.0
+
+CALM = 64
+"""Examples in a batch where nothing is learnt."""
+
+PAGE_SECONDS = 20.0
+"""A page is written at most so often: what a killed run has to do again."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,307 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a phase came to: its epochs, which of them was kept, and why it ended."""
+    """What a phase came to: its epochs, which of them was kept, and why it ended.
+
+    `kept` is 0 where no epoch did better than what the phase began with.
+    """
 
     epochs: tuple[Epoch, ...]
     kept: int
     validation_logits: np.ndarray
     stopped: str
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt from: encoded targets, which positions to learn from and which to watch."""
+
+    fetch: Fetch
+    encoded: np.ndarray
+    learning: np.ndarray
+    validating: np.ndarray
+    task: Task
+
+
+def train(
+    phase: Phase,
+    backbone: Backbone,
+    head: HeadLayer,
+    lesson: Lesson,
+    *,
+    seed: int,
+    deadline: float | None,
+    progress: Progress,
+    page: Page | None = None,
+) -> Outcome:
+    """Run one phase on the learning positions; leave the state that validated best."""
+    sealed = seal(backbone, phase.boundary)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            run = _Run(phase, backbone, head, lesson, np.random.default_rng(seed))
+            outcome = _loop(run, deadline, progress, page or Nowhere())
+        finally:
+            backbone.module.eval()
+            backbone.module.requires_grad_(False)
+            backbone.changed()
+            progress.finish()
+    verify(backbone, phase.boundary, sealed)
+    return outcome
+
+
+def predict(
+    backbone: Backbone, head: HeadLayer, fetch: Fetch, boundary: int, positions: np.ndarray
+) -> np.ndarray:
+    """Return logits of plain views, from the state at a boundary; the backbone is in eval mode."""
+    with torch.no_grad():
+        parts = [
+            _logits(backbone, head, fetch(_plain(positions[at : at + CALM])), boundary)
+            for at in range(0, len(positions), CALM)
+        ]
+    return torch.cat(parts).numpy()
+
+
+def read(
+    backbone: Backbone, readings: Sequence[Reading], fetch: Fetch, boundary: int, count: int
+) -> np.ndarray:
+    """Return readings of the plain views of the first `count` positions, side by side."""
+    parts = []
+    with torch.no_grad():
+        for at in range(0, count, CALM):
+            state = fetch(_plain(np.arange(at, min(at + CALM, count))))
+            found = _read(backbone, readings, state, boundary)
+            parts.append(torch.cat([found[each].float() for each in readings], 1).numpy())
+    return np.concatenate(parts)
+
+
+def _plain(positions: np.ndarray) -> list[tuple[int, int]]:
+    return [(int(position), 0) for position in positions]
+
+
+def _logits(backbone: Backbone, head: HeadLayer, state: State, boundary: int) -> torch.Tensor:
+    logits: torch.Tensor = head(_read(backbone, head.readings, state, boundary))
+    return logits
+
+
+def _read(
+    backbone: Backbone, readings: Sequence[Reading], state: State, boundary: int
+) -> dict[Reading, torch.Tensor]:
+    """Run the stages from a boundary on and return the wanted readings along the way."""
+    wanted = {at for at, _ in readings}
+    found: dict[Reading, torch.Tensor] = {}
+    with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
+        for at in range(boundary, backbone.depth + 1):
+            if at > boundary:
+                state = backbone(state, at - 1, at)
+            if at in wanted:
+                found |= {(at, name): vectors for name, vectors in backbone.read(state, at).items()}
+    return found
+
+
+@dataclass
+class _Progress:
+    """Where a phase stands: everything but tensors that its rest depends on."""
+
+    number: int = 0
+    step: int = 0
+    planned: int = 0
+    kept: int = 0
+    best: tuple[float, float] = (-1.0, -math.inf)
+    epochs: list[Epoch] = field(default_factory=list)
+
+
+class _Run:
+    """The moving parts of one phase."""
+
+    def __init__(
+        self,
+        phase: Phase,
+        backbone: Backbone,
+        head: HeadLayer,
+        lesson: Lesson,
+        generator: np.random.Generator,
+    ) -> None:
+        self.phase, self.backbone, self.head, self.lesson = phase, backbone, head, lesson
+        self.generator = generator
+        self.targets = torch.from_numpy(lesson.encoded)
+        self.truth = lesson.encoded[lesson.validating]
+        opened = freeze(backbone, phase.boundary)
+        self.named = [*opened, *((f"head.{n}", each) for n, each in head.named_parameters())]
+        self.optimiser = torch.optim.AdamW(self._groups(opened), lr=phase.rate)
+        self.at = _Progress(planned=phase.epochs)
+        self.best: Tensors = self.snapshot()
+        self.best_logits = np.zeros(0, np.float32)
+        self.left: float | None = None
+
+    def _groups(self, opened: Sequence[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
+        """Return parameter groups: a rate for each stage, and no decay for norms and biases.
+
+        Those have one dimension; pulling them to zero helps nothing.
+        """
+        phase, depth = self.phase, self.backbone.depth
+        stage = {name: at for at, each in enumerate(self.backbone.stages) for name in each.owns}
+        by_kind: dict[tuple[float, float], list[nn.Parameter]] = {}
+        peaks = [(each, phase.rate) for each in self.head.parameters()] + [
+            (each, phase.backbone_rate * phase.decay ** (depth - 1 - stage[name]))
+            for name, each in opened
+        ]
+        for parameter, peak in peaks:
+            decay = phase.weight_decay if parameter.dim() > 1 else 0.0
+            by_kind.setdefault((peak, decay), []).append(parameter)
+        return [
+            {"params": parameters, "peak": peak, "lr": peak, "weight_decay": decay}
+            for (peak, decay), parameters in by_kind.items()
+        ]
+
+    def step(self, pairs: Sequence[tuple[int, int]]) -> float:
+        positions = [position for position, _ in pairs]
+        logits = _logits(self.backbone, self.head, self.lesson.fetch(pairs), self.phase.boundary)
+        loss = self.lesson.task.loss(logits, self.targets[positions], self.phase.smoothing)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            slope = float(nn.utils.clip_grad_norm_([each for _, each in self.named], CLIP))
+            if not math.isfinite(slope):
+                return slope  # a step along it would leave no weight a number
+            self.optimiser.step()
+        return value
+
+    def epoch(self) -> float:
+        """Make one pass over the learning positions; return the mean loss, or what is no number."""
+        phase, learning, losses = self.phase, self.lesson.learning, []
+        # A last batch of one example has no batch statistics: it joins no step.
+        starts = [at for at in range(0, len(learning), phase.batch_size) if at < len(learning) - 1]
+        order = self.generator.permutation(learning)
+        chosen = self.generator.integers(0, max(1, phase.views), len(order))
+        for at in starts:
+            share = _rate_share(self.at.step, self.at.planned * len(starts), phase.warmup)
+            for group in self.optimiser.param_groups:
+                group["lr"] = group["peak"] * share
+            positions = order[at : at + phase.batch_size]
+            pairs = [(int(p), int(v)) for p, v in zip(positions, chosen[at:], strict=False)]
+            losses.append(self.step(pairs))
+            if not math.isfinite(losses[-1]):
+                return losses[-1]
+            self.at.step += 1
+        return float(np.mean(losses))
+
+    def judge(self) -> float | None:
+        """Judge the present state, and remember it if it is the best; None if it is no number."""
+        self.backbone.module.eval()
+        lesson, task = self.lesson, self.lesson.task
+        logits = predict(
+            self.backbone, self.head, lesson.fetch, self.phase.boundary, lesson.validating
+        )
+        freeze(self.backbone, self.phase.boundary)
+        if not np.isfinite(logits).all():
+            return None
+        score = task.score(task.probabilities(logits, 1.0), self.truth)
+        gap = float(task.loss(torch.from_numpy(logits), torch.from_numpy(self.truth), 0.0))
+        if (score, -gap) > self.at.best:
+            self.at.best, self.at.kept = (score, -gap), self.at.number
+            self.best, self.best_logits = self.snapshot(), logits
+        return score
+
+    def moving(self) -> Tensors:
+        """Return every tensor that the phase may change, by name."""
+        state = self.backbone.module.state_dict()
+        opened = self.backbone.stages[self.phase.boundary :]
+        body = {name: state[name] for stage in opened for name in stage.owns if name in state}
+        return body | {f"head.{name}": each for name, each in self.head.named_parameters()}
+
+    def snapshot(self) -> Tensors:
+        return {name: tensor.detach().clone() for name, tensor in self.moving().items()}
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, tensor in self.moving().items():
+                tensor.copy_(state[name])
+
+    def note(self, page: Page, left: float | None) -> None:
+        """Write down all that the rest of the phase depends on."""
+        tensors = {f"now.{name}": each for name, each in self.snapshot().items()}
+        tensors |= {f"best.{name}": each for name, each in self.best.items()}
+        tensors["best_logits"] = torch.from_numpy(self.best_logits)
+        tensors["chance"] = torch.random.get_rng_state()
+        # torch numbers parameters in the order of the groups; the page names them.
+        for name, parameter in self.named:
+            for kind, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"{kind}.{name}"] = torch.as_tensor(value)
+        notes = asdict(self.at) | {"generator": self.generator.bit_generator.state, "left": left}
+        page.write(tensors, notes)
+
+    def take_up(self, page: Page) -> bool:
+        """Go back to where the page was written, if it was."""
+        found = page.read()
+        if found is None:
+            return False
+        tensors, notes = found
+        self.restore(
+            {n.removeprefix("now."): t for n, t in tensors.items() if n.startswith("now.")}
+        )
+        self.best = {
+            n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")
+        }
+        self.best_logits = tensors["best_logits"].numpy()
+        torch.random.set_rng_state(tensors["chance"])
+        for name, parameter in self.named:
+            kept = {k: tensors[f"{k}.{name}"] for k in ADAM if f"{k}.{name}" in tensors}
+            if kept:
+                self.optimiser.state[parameter] = kept
+        self.left = notes.pop("left")
+        self.generator.bit_generator.state = notes.pop("generator")
+        epochs = [Epoch(**each) for each in notes.pop("epochs")]
+        self.at = _Progress(**notes | {"best": tuple(notes["best"]), "epochs": epochs})
+        return True
+
+
+def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> Tensors:
+    return {n.removeprefix(prefix): each for n, each in tensors.items() if n.startswith(prefix)}
+
+
+ADAM = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps of each parameter."""
+
+
+def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> Outcome:
+    phase, stopped = run.phase, "all epochs done"
+    if not run.take_up(page):
+        if not phase.fresh and run.judge() is None:
+            raise _diverged(run)
+    elif deadline is not None and run.left is not None:
+        deadline = time.perf_counter() + run.left
+    at = run.at
+    progress.start(f"Training: {phase.name}", at.planned)
+    progress.advance(at.number)
+    noted = time.perf_counter()
+    while at.number < at.planned:
+        begun = time.perf_counter()
+        at.number += 1
+        loss = run.epoch()
+        score = run.judge() if math.isfinite(loss) else None
+        if score is None:
+            raise _diverged(run)
+        seconds = time.perf_counter() - begun
+        at.epochs.append(Epoch(at.number, loss, score, seconds))
+        progress.advance()
+        if deadline is not None:
+            # The cosine must reach its end within the budget, so the plan follows the clock.
+            room = int((deadline - time.perf_counter()) / seconds)
+            at.planned = min(at.planned, at.number + max(0, room))
+        if at.number >= at.planned:
+            if at.planned < phase.epochs:
+                stopped = "the time budget was used up"
+            break
+        if phase.patience and at.number - at.kept >= phase.patience:
+            stopped = f"no better validation score for {phase.patience} epochs"
+            break
+        if time.perf_counter() - noted >= PAGE_SECONDS:
+            noted = time.perf_counter()
+            run.note(page, None if deadline is None else deadline - noted)
+    run.restore(run.best)
+    return Outcome(tuple(at.epochs), at.kept, run.best_logits, stopped)
 
 
 def _rate_share(step: int, steps: int, warmup: float) -> float:
@@ -59,168 +364,10 @@ def _rate_share(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
 
 
-class _Run:
-    """The moving parts of one phase."""
-
-    def __init__(
-        self, phase: Phase, backbone: Backbone, head: nn.Linear, reading: str, fetch: Fetch
-    ) -> None:
-        self.phase, self.backbone, self.head = phase, backbone, head
-        self.reading, self.fetch = reading, fetch
-        named = [*freeze(backbone, phase.boundary), *head.named_parameters("head")]
-        self.parameters = [parameter for _, parameter in named]
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in self.parameters if p.dim() > 1]},
-            # Norms and biases have one dimension; pulling them to zero helps nothing.
-            {"params": [p for p in self.parameters if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=phase.rate, weight_decay=phase.weight_decay)
-
-    def logits(self, pairs: Sequence[tuple[int, int]]) -> torch.Tensor:
-        state = self.fetch(pairs)
-        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
-            output = self.backbone(state, self.phase.boundary)
-            vectors = self.backbone.read(output, self.backbone.depth)[self.reading]
-        logits: torch.Tensor = self.head(vectors.float())
-        return logits
-
-    def step(self, pairs: Sequence[tuple[int, int]], targets: torch.Tensor, task: Task) -> float:
-        loss = task.loss(self.logits(pairs), targets, self.phase.smoothing)
-        value = float(loss.detach())
-        if math.isfinite(value):
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            slope = float(nn.utils.clip_grad_norm_(self.parameters, CLIP))
-            if not math.isfinite(slope):
-                return slope  # a step along it would leave no weight a number
-            self.optimiser.step()
-        return value
-
-    def set_rate(self, rate: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-
-    def predict(self, positions: np.ndarray) -> np.ndarray:
-        """Return logits of the plain views, in eval mode."""
-        self.backbone.module.eval()
-        size = self.phase.batch_size * 2
-        with torch.no_grad():
-            parts = [
-                self.logits([(int(p), 0) for p in positions[at : at + size]])
-                for at in range(0, len(positions), size)
-            ]
-        freeze(self.backbone, self.phase.boundary)
-        return torch.cat(parts).numpy()
-
-    def snapshot(self) -> Snapshot:
-        body, head = self.backbone.module.state_dict(), self.head.state_dict()
-        return {n: t.clone() for n, t in body.items()}, {n: t.clone() for n, t in head.items()}
-
-    def restore(self, state: Snapshot) -> None:
-        self.backbone.module.load_state_dict(state[0])
-        self.head.load_state_dict(state[1])
-
-
-def train(
-    phase: Phase,
-    backbone: Backbone,
-    head: nn.Linear,
-    reading: str,
-    fetch: Fetch,
-    encoded: np.ndarray,
-    learning: np.ndarray,
-    validating: np.ndarray,
-    task: Task,
-    *,
-    seed: int,
-    deadline: float | None,
-    progress: Progress,
-) -> Outcome:
-    """Run one phase on the `learning` positions; leave the state that did best on `validating`."""
-    sealed = seal(backbone, phase.boundary)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            outcome = _loop(
-                _Run(phase, backbone, head, reading, fetch),
-                phase,
-                torch.from_numpy(encoded),
-                learning,
-                validating,
-                task,
-                np.random.default_rng(seed),
-                deadline,
-                progress,
-            )
-        finally:
-            backbone.module.eval()
-            backbone.module.requires_grad_(False)
-            backbone.changed()
-            progress.finish()
-    verify(backbone, phase.boundary, sealed)
-    return outcome
-
-
-def _loop(
-    run: _Run,
-    phase: Phase,
-    targets: torch.Tensor,
-    learning: np.ndarray,
-    validating: np.ndarray,
-    task: Task,
-    generator: np.random.Generator,
-    deadline: float | None,
-    progress: Progress,
-) -> Outcome:
-    truth = targets[torch.from_numpy(validating)].numpy()
-    # A last batch of one example has no batch statistics: it joins no step.
-    starts = [at for at in range(0, len(learning), phase.batch_size) if at < len(learning) - 1]
-    planned, step = phase.epochs, 0
-    best, best_rank, kept, stopped = run.snapshot(), (-1.0, -math.inf), 0, "all epochs done"
-    best_logits = np.zeros(0)
-    epochs: list[Epoch] = []
-    progress.start(f"Training: {phase.name}", planned)
-    for number in range(1, phase.epochs + 1):
-        begun, losses = time.perf_counter(), []
-        order = generator.permutation(learning)
-        chosen = generator.integers(0, max(1, phase.views), len(order))
-        for at in starts:
-            run.set_rate(phase.rate * _rate_share(step, planned * len(starts), phase.warmup))
-            positions = order[at : at + phase.batch_size]
-            pairs = [(int(p), int(v)) for p, v in zip(positions, chosen[at:], strict=False)]
-            value = run.step(pairs, targets[torch.from_numpy(positions)], task)
-            if not math.isfinite(value):
-                raise _diverged(run, best, number)
-            losses.append(value)
-            step += 1
-        logits = run.predict(validating)
-        if not np.isfinite(logits).all():
-            raise _diverged(run, best, number)
-        score = task.score(task.probabilities(logits, 1.0), truth)
-        gap = float(task.loss(torch.from_numpy(logits), torch.from_numpy(truth), 0.0))
-        seconds = time.perf_counter() - begun
-        epochs.append(Epoch(number, float(np.mean(losses)), score, seconds))
-        if (score, -gap) > best_rank:
-            best, best_rank, kept, best_logits = run.snapshot(), (score, -gap), number, logits
-        progress.advance()
-        if deadline is not None:
-            # The cosine must reach its end within the budget, so the plan follows the clock.
-            left = int((deadline - time.perf_counter()) / seconds)
-            planned = min(planned, number + max(0, left))
-        if number >= planned:
-            stopped = stopped if planned == phase.epochs else "the time budget was used up"
-            break
-        if phase.patience and number - kept >= phase.patience:
-            stopped = f"no better validation score for {phase.patience} epochs"
-            break
-    run.restore(best)
-    return Outcome(tuple(epochs), kept, best_logits, stopped)
-
-
-def _diverged(run: _Run, best: Snapshot, epoch: int) -> Failure:
+def _diverged(run: _Run) -> Failure:
     """Go back to the last good state and return the error that says why training ended."""
-    run.restore(best)
+    run.restore(run.best)
     return Failure(
-        f"Training diverged in epoch {epoch}: the loss is no longer a number.",
+        f"Training diverged in epoch {run.at.number}: the loss is no longer a number.",
         "Look for broken inputs with `headstart check`, or use --strategy probe.",
     )

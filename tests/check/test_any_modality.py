@@ -56,7 +56,7 @@ def test_a_toy_modality_is_checked(tmp_path):
     (tmp_path / "calm" / "turned.words").write_text("3 word calm and 21")
     (tmp_path / "angry" / "copy.words").write_text("calm word 5 and 35")
     (tmp_path / "calm" / "none.words").write_text("")
-    found = {finding.kind: finding for finding in check(tmp_path, modality="words").findings}
+    found = {finding.kind: finding for finding in check(tmp_path).findings}
     assert found["unreadable"].files == ("calm/none.words",)
     assert found["near_copies"].files == ("calm/3.words", "calm/turned.words")
     assert found["conflicting_labels"].files == ("angry/copy.words", "calm/5.words")

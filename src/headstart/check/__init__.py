@@ -13,9 +13,8 @@ from typing import Any
 from headstart import dataset
 from headstart.check.examine import examine
 from headstart.check.mislabels import find_mislabels
-from headstart.modalities.base import Modality
 from headstart.progress import Progress, Silent
-from headstart.registry import MODALITIES
+from headstart.recognise import recognise
 from headstart.schema import Finding
 
 __all__ = ["CheckReport", "check", "examine", "find_mislabels"]
@@ -40,8 +39,8 @@ def check(
     data: Any,
     *,
     test: Any = None,
-    modality: str = "image",
     image: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
@@ -50,18 +49,19 @@ def check(
     """Say what is wrong with labelled data, before any training: files, copies, labels, shortcuts.
 
     Takes what `fit` takes: a folder with a sub-folder per class, a CSV or Parquet file, or a
-    DataFrame, of which `image` and `label` choose the columns. Nothing is changed.
+    DataFrame, of which `image` or `text`, and `label`, choose the columns. Nothing is changed.
 
     >>> import headstart as hs                                          # doctest: +SKIP
     >>> for finding in hs.check("photos/").findings:                    # doctest: +SKIP
     ...     print(finding.severity, finding.message)
     """
     progress = progress or Silent()
-    seeing: Modality = MODALITIES.get(modality)()
+    seeing, column = recognise(data, {"image": image, "text": text})
     found = dataset.scan(
         data,
         suffixes=seeing.suffixes,
-        input_column=image,
+        inline=seeing.inline,
+        input_column=column,
         label=label,
         group=group,
         separator=separator,

@@ -27,23 +27,44 @@ def fit(
         ),
     ] = None,
     backbone: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--backbone",
             metavar="NAME",
             rich_help_panel=options.MODEL,
-            help="What to stand on; see `headstart backbones`.",
+            help="What to stand on: the bundled one unless told; see `headstart backbones`.",
         ),
-    ] = "bundled/image",
+    ] = None,
     strategy: Annotated[
         str,
         typer.Option(
             "--strategy",
             metavar="NAME",
             rich_help_panel=options.MODEL,
-            help="probe (a new head on the frozen backbone) or scratch (fresh weights).",
+            help="How deep to go: auto (deeper only where that surely helps), probe (a new head "
+            "on the frozen backbone), partial (the top stages too), gradual (stage after stage), "
+            "full (every stage), scratch (fresh weights).",
         ),
-    ] = "probe",
+    ] = "auto",
+    unfreeze: Annotated[
+        int | None,
+        typer.Option(
+            "--unfreeze",
+            metavar="N",
+            rich_help_panel=options.MODEL,
+            help="How many of the top stages partial and gradual train.",
+        ),
+    ] = None,
+    keep: Annotated[
+        float | None,
+        typer.Option(
+            "--keep",
+            metavar="SHARE",
+            rich_help_panel=options.MODEL,
+            help="How much of the old weights to keep after training, 0 to 1; chosen on held-back "
+            "examples unless told.",
+        ),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +76,7 @@ def fit(
     ] = None,
     test: options.Test = None,
     image: options.Image = None,
+    text: options.Text = None,
     label: options.Label = None,
     group: options.Group = None,
     separator: options.Separator = None,
@@ -86,6 +108,14 @@ def fit(
             help="Put the backbone's weights into the model folder too.",
         ),
     ] = False,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart",
+            rich_help_panel=options.OUTPUT,
+            help="Throw away what an interrupted run has done, and begin anew.",
+        ),
+    ] = False,
     no_pictures: Annotated[
         bool,
         typer.Option(
@@ -108,9 +138,12 @@ def fit(
             out=folder,
             backbone=backbone,
             strategy=strategy,
+            unfreeze=unfreeze,
+            keep=keep,
             task=task,
             test=test,
             image=image,
+            text=text,
             label=label,
             group=group,
             separator=separator,
@@ -119,6 +152,7 @@ def fit(
             offline=offline,
             strict=strict,
             self_contained=self_contained,
+            restart=restart,
             pictures=not no_pictures,
             progress=progress,
         )

@@ -14,13 +14,23 @@ Data = Annotated[
     str,
     Argument(
         metavar="DATA",
-        help="A folder with one folder per class (or train/ val/ test/), or a CSV or Parquet file.",
+        help="A folder with one folder per class (or train/ val/ test/), or a table: CSV, "
+        "JSON Lines, Parquet.",
     ),
 ]
 ModelFolder = Annotated[str, Argument(metavar="MODEL", help="A folder that `headstart fit` wrote.")]
 Image = Annotated[
     str | None,
     Option("--image", metavar="COLUMN", rich_help_panel=DATA, help="The column with the pictures."),
+]
+Text = Annotated[
+    str | None,
+    Option(
+        "--text",
+        metavar="COLUMN",
+        rich_help_panel=DATA,
+        help="The column with the texts; pairs of texts are written first,second.",
+    ),
 ]
 Label = Annotated[
     str | None,

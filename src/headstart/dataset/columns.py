@@ -41,27 +41,36 @@ def find_input_column(table: Table, suffixes: Collection[str], taken: Collection
     raise DataError(
         f"No column of {table.name} holds files that are there or end in "
         f"{', '.join(sorted(suffixes))}.",
-        f"Name the column of paths (--image COLUMN), one of: {', '.join(table.columns)}.",
+        f"Name the column of paths (--image COLUMN) or of texts (--text COLUMN), one of: "
+        f"{', '.join(table.columns)}.",
     )
 
 
 def find_text_column(table: Table, taken: Collection[str]) -> str:
     """Return the column whose cells are texts: by its name, else the one with the longest cells."""
-    lengths: dict[str, float] = {}
-    for name in table.columns:
-        cells = [cell for cell in table.peek(name) if not is_missing(cell)]
-        texts = [cell for cell in cells if isinstance(cell, str) and not is_number(cell)]
-        if name not in taken and texts and 2 * len(texts) > len(cells):
-            lengths[name] = sum(map(len, texts)) / len(texts)
-    if not lengths:
+    fitting = {
+        name: cells
+        for name in table.columns
+        if name not in taken and looks_like_text(name, cells := table.peek(name))
+    }
+    if not fitting:
         raise DataError(
             f"No column of {table.name} holds texts.",
             f"Name the column of texts (--text COLUMN), one of: {', '.join(table.columns)}.",
         )
-    named = [name for name in lengths if _rank(name, TEXT_NAMES) < len(TEXT_NAMES)]
-    if named:
-        return min(named, key=lambda name: _rank(name, TEXT_NAMES))
-    return max(lengths, key=lambda name: lengths[name])
+    return min(
+        fitting,
+        key=lambda name: (_rank(name, TEXT_NAMES), -sum(len(str(c or "")) for c in fitting[name])),
+    )
+
+
+def looks_like_text(name: str, cells: Sequence[Any]) -> bool:
+    """Tell whether most cells are texts: of several words, unless the column's name says so."""
+    there = [cell for cell in cells if not is_missing(cell)]
+    texts = [cell for cell in there if isinstance(cell, str) and not is_number(cell)]
+    if _rank(name, TEXT_NAMES) == len(TEXT_NAMES):
+        texts = [cell for cell in texts if len(cell.split()) > 1]
+    return 2 * len(texts) > len(there)
 
 
 def is_number(cell: Any) -> bool:

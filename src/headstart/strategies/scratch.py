@@ -25,6 +25,7 @@ class Scratch:
                 patience=defaults.scratch_patience(facts.samples),
                 batch_size=defaults.batch_size(facts.samples),
                 rate=defaults.SCRATCH_RATE,
+                backbone_rate=defaults.SCRATCH_RATE,
                 weight_decay=defaults.SCRATCH_WEIGHT_DECAY,
                 smoothing=defaults.SMOOTHING,
                 views=defaults.views(facts.samples),

@@ -1,0 +1,169 @@
+"""What the frozen stages give at a boundary, view by view: computed once, read in every epoch.
+
+Training the stages from `k` on needs the state at boundary `k` and nothing below it. That state is
+a pure function of the sample, the view's number and the frozen weights, so it is kept in the store
+under exactly those. A deeper boundary is computed from the nearest one that is there already. What
+would not fit (maps of early stages are large) is computed from the views in every epoch instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from headstart import features, store
+from headstart.backbones.base import Backbone
+from headstart.freezing import seal
+from headstart.modalities.base import Arrays, Modality, State
+from headstart.precision import at_precision, cast
+from headstart.progress import Progress, Silent
+from headstart.schema import Sample
+from headstart.store import Shelf
+
+SHARE_OF_STORE = 0.5
+"""One boundary takes at most this share of what the store may hold."""
+
+Pairs = Sequence[tuple[int, int]]
+"""Samples' positions, each with the number of one of its views; view 0 is the plain one."""
+
+
+def at_boundary(
+    samples: Sequence[Sample],
+    modality: Modality,
+    backbone: Backbone,
+    boundary: int,
+    views: int,
+    precision: str,
+    progress: Progress | None = None,
+) -> Callable[[Pairs], State]:
+    """Return how to fetch the state at a boundary, with everything that it needs in the store."""
+    progress = progress or Silent()
+    if boundary:
+        kept = _Kept(samples, modality, backbone, precision, max(1, views))
+        if kept.make(boundary, progress):
+            return lambda pairs: kept.fetch(boundary, pairs)
+    arrays = features.views(samples, modality, backbone.spec, max(1, views), progress)
+
+    def fetch(pairs: Pairs) -> State:
+        state = modality.collate(arrays(pairs), backbone.spec)
+        return features.to_boundary(backbone, state, boundary)
+
+    return fetch
+
+
+class _Kept:
+    """Activations of some samples in the store, at any boundary of one backbone."""
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        modality: Modality,
+        backbone: Backbone,
+        precision: str,
+        views: int,
+    ) -> None:
+        self.samples, self.modality, self.backbone = samples, modality, backbone
+        self.precision, self.views = precision, views
+        self.shelves: dict[int, Shelf] = {}
+
+    def shelf(self, boundary: int) -> Shelf:
+        """Return the shelf of a boundary: what lies above it has no part in its name."""
+        if boundary not in self.shelves:
+            backbone = self.backbone
+            recipe = {name: value for name, value in backbone.recipe.items() if name != "name"}
+            about = json.dumps([recipe, backbone.spec.to_json()], sort_keys=True, default=str)
+            frozen = hashlib.sha256((about + seal(backbone, boundary)).encode()).hexdigest()
+            self.shelves[boundary] = features.open_shelf(
+                "activations",
+                backbone=backbone.name,
+                frozen=frozen,
+                boundary=boundary,
+                precision=self.precision,
+            )
+        return self.shelves[boundary]
+
+    def key(self, position: int, view: int) -> str:
+        return hashlib.sha256(f"{self.samples[position].key}:{view}".encode()).hexdigest()
+
+    def lacking(self, boundary: int) -> list[tuple[int, int]]:
+        shelf, pairs = self.shelf(boundary), dict[str, tuple[int, int]]()
+        for position in range(len(self.samples)):
+            for view in range(self.views):
+                if (key := self.key(position, view)) not in shelf:
+                    pairs.setdefault(key, (position, view))  # two copies of a file are made once
+        return list(pairs.values())
+
+    def make(self, boundary: int, progress: Progress) -> bool:
+        """Compute what the store lacks; tell whether it has room for that."""
+        missing = self.lacking(boundary)
+        if not missing:
+            return True
+        with at_precision(self.backbone, self.precision):
+            first = self.rows(next(self.compute(missing[:1], 0, boundary))[1])[0]
+            size = sum(array.nbytes for array in first.values())
+            if size * len(self.samples) * self.views > store.limit() * SHARE_OF_STORE:
+                return False
+            start = next(
+                (at for at in range(boundary - 1, 0, -1) if not self.lacking(at)),
+                0,
+            )
+            progress.start(f"Computing stage {boundary} of {self.views} views", len(missing))
+            shelf = self.shelf(boundary)
+            shelf.claim()
+            try:
+                for pairs, state in self.compute(missing, start, boundary):
+                    for (position, view), row in zip(pairs, self.rows(state), strict=True):
+                        shelf.put(self.key(position, view), row)
+                    progress.advance(len(pairs))
+            finally:
+                shelf.flush()
+            progress.finish()
+            shelf.tidy()
+            store.trim({each.folder for each in self.shelves.values()})
+        return True
+
+    def compute(
+        self, missing: Sequence[tuple[int, int]], start: int, boundary: int
+    ) -> Iterator[tuple[Sequence[tuple[int, int]], State]]:
+        """Yield batches of the missing at a boundary, from the views or from a lower boundary."""
+        if start:
+            for at in range(0, len(missing), features.BATCH):
+                pairs = missing[at : at + features.BATCH]
+                yield pairs, self.run(self.fetch(start, pairs), start, boundary)
+            return
+        at = 0
+        for arrays in features.in_turns(self.view, missing, features.BATCH):
+            pairs = missing[at : at + len(arrays)]
+            at += len(arrays)
+            yield pairs, self.run(self.modality.collate(arrays, self.backbone.spec), 0, boundary)
+
+    def view(self, pair: tuple[int, int]) -> Arrays:
+        sample, number = self.samples[pair[0]], pair[1]
+        raw = self.modality.read(sample.input)
+        if number == 0:
+            return self.modality.prepare(raw, self.backbone.spec)
+        return self.modality.view(raw, self.backbone.spec, sample.key, number)
+
+    def run(self, state: State, start: int, stop: int) -> State:
+        with torch.no_grad():
+            return self.backbone(cast(dict(state), self.precision), start, stop)
+
+    def rows(self, state: State) -> list[Arrays]:
+        plain = {
+            name: (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+            for name, tensor in state.items()
+        }
+        count = len(next(iter(plain.values())))
+        return [
+            {name: np.ascontiguousarray(array[row]) for name, array in plain.items()}
+            for row in range(count)
+        ]
+
+    def fetch(self, boundary: int, pairs: Pairs) -> State:
+        shelf = self.shelf(boundary)
+        rows = [shelf.get(self.key(position, view)) for position, view in pairs]
+        return {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}

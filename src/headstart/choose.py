@@ -1,0 +1,285 @@
+"""`auto`: climb from the probe to deeper rungs, and keep a rung only if evidence says it helps.
+
+Every rung is tried by cross-validation on the same folds as the one below it: learnt on some
+folds, asked about another, compared sample by sample. It is kept where the headline is surely
+higher, or where the log-loss is surely lower and the headline is no worse; of log-loss, which is
+smooth, a few hundred samples can tell differences that a count of right answers cannot. Otherwise
+the simpler model ships. What the budget has no room for is not tried, and that is said.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from headstart import cost, defaults
+from headstart.backbones.base import Backbone
+from headstart.backbones.source import open_backbone
+from headstart.calibrate import log_losses
+from headstart.cost import Cost
+from headstart.dataset.splits import folds as cut_folds
+from headstart.errors import DataError, Failure, UnknownName, UserError, closest
+from headstart.journal import Journal, Nowhere
+from headstart.keep import blend, state_of
+from headstart.learn import Job, group_numbers, learn, plan, try_out
+from headstart.metrics import draw, paired, paired_difference, share_interval
+from headstart.model import Model
+from headstart.progress import Progress, Silent
+from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.schema import Choice, Figure
+from headstart.tasks.base import Task
+
+AUTO = "auto"
+PROBE = "probe"
+TOP_STAGES = ("partial", "gradual")
+NOTHING_TO_KEEP = (PROBE, "scratch")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Calibrated logits that samples got from models which had not seen them; NaN: none yet."""
+
+    logits: np.ndarray
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Return a mask of the samples that were asked about."""
+        found: np.ndarray = np.isfinite(self.logits).all(1)
+        return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a rung compares with the one below it, on the same samples."""
+
+    headline: Figure
+    loss: Figure
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether the rung surely helps."""
+        surely_lower = self.loss.high < 0 and self.headline.value >= 0
+        return self.headline.low > 0 or surely_lower
+
+    @property
+    def hopeless(self) -> bool:
+        """Tell whether more folds would hardly change the answer."""
+        return self.headline.high < 0 or (self.loss.low > 0 and self.headline.value <= 0)
+
+    def words(self) -> str:
+        """Say both differences with their intervals."""
+        figures = zip(("headline", "log-loss"), (self.headline, self.loss), strict=True)
+        return ", ".join(
+            f"{name} {each.value:+.3f} ({each.low:+.3f} to {each.high:+.3f})"
+            for name, each in figures
+        )
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of trying a rung: its evidence if there is any, what to say of it, and the time."""
+
+    rung: str
+    why: str
+    kept: bool = False
+    seconds: float = 0.0
+    evidence: Evidence | None = None
+
+
+class Ladder:
+    """One climb under way."""
+
+    def __init__(
+        self, job: Job, backbone: Backbone | None, progress: Progress, journal: Journal | Nowhere
+    ) -> None:
+        self.job, self.progress, self.journal = job, progress, journal
+        self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
+        self.modality = MODALITIES.get(job.modality)()
+        self.task: Task = TASKS.get(job.task)()
+        self.before = state_of({"body": self.backbone.module})
+        self.encoded = self.task.encode([each.target for each in job.samples], job.labels)
+        self.groups = group_numbers(job.samples)
+        self.folds = cut_folds(
+            self.encoded, self.groups, defaults.fold_count(len(job.samples)), job.seed
+        )
+        names = [str(number) for number in self.groups]
+        self.resamples = draw(names, len(names), columns=len(job.labels), seed=job.seed)
+        self.choices: list[Choice] = []
+        self.cost: Cost = cost.measure(self.backbone, self.modality)
+        self.spent = 0.0
+
+    def climb(self) -> Model:
+        """Return the model of the highest rung that earned its place."""
+        begun = time.perf_counter()
+        probe = self.learn(PROBE)
+        if probe.out_of_fold is None:
+            raise ValueError("the probe has no out-of-fold answers to compare with")
+        best, best_name = Evidence(probe.out_of_fold / probe.head.temperature), PROBE
+        # A pass read from the store costs nothing now; a rung is still worth what it would cost.
+        passed = len(self.job.samples) * self.cost.below(self.backbone.depth)
+        usual = defaults.auto_seconds(max(time.perf_counter() - begun, passed))
+        self.budget = self.job.seconds or usual
+        if self.job.seconds is not None:
+            self.spent = time.perf_counter() - begun
+        for rung in defaults.rungs(len(self.job.samples), self.backbone.depth):
+            tried = self.attempt(rung, best)
+            self.choices.append(self.choice(tried))
+            if tried.kept and tried.evidence is not None:
+                best, best_name = tried.evidence, rung
+        if best_name == PROBE:
+            return replace(probe, strategy=PROBE, choices=(*probe.choices, *self.choices))
+        model = self.learn(best_name)
+        below = [replace(each, kept=each.what == best_name) for each in self.choices]
+        lost = [replace(each, kept=False) for each in probe.choices]
+        return replace(model, choices=(*lost, *below, *model.choices))
+
+    def learn(self, strategy: str) -> Model:
+        """Run a strategy on all samples, from the weights that the backbone came with."""
+        self.rewind()
+        left = None if self.job.seconds is None else max(1.0, self.job.seconds - self.spent)
+        job = replace(self.job, strategy=strategy, seconds=left)
+        journal = self.journal.within(strategy)
+        return learn(job, backbone=self.backbone, progress=self.progress, journal=journal)
+
+    def rewind(self) -> None:
+        blend({"body": self.backbone.module}, self.before, self.before, 0.0)
+        self.backbone.changed()
+
+    def attempt(self, rung: str, best: Evidence) -> Attempt:
+        """Try a rung fold by fold, as long as there is time and hope."""
+        job = replace(self.job, strategy=rung, seconds=None)
+        phases, count = plan(job, self.backbone.depth), len(self.job.samples)
+        folds = 1 if count > defaults.ONE_FOLD_FROM else int(self.folds.max()) + 1
+        fewest = min(2, folds)
+        again = cost.seconds(phases, self.cost, count, views_kept=True)
+        least = cost.seconds(phases, self.cost, count) + fewest * again
+        if least > self.budget - self.spent:
+            need = quantity(1.2 * (self.spent + least))
+            return Attempt(rung, f"not tried: it takes about {need} in all; --time {need} lets it")
+        logits = np.full((count, len(self.job.labels)), np.nan, np.float32)
+        took = 0.0
+        for number in range(folds):
+            # Beside the next fold, the model itself has to fit into what is left.
+            if number >= fewest and self.spent + 2 * took / number > self.budget:
+                break
+            asked = np.flatnonzero(self.folds == number)
+            try:
+                logits[asked], seconds = self.ask(job, number, asked)
+            except (DataError, Failure) as error:
+                return Attempt(rung, f"not kept: {error.message}", seconds=took)
+            took, self.spent = took + seconds, self.spent + seconds
+            verdict = self.compare(best, Evidence(logits))
+            if number + 1 >= fewest and verdict.hopeless:
+                break
+        evidence = Evidence(logits)
+        asked_of = f"{int(evidence.covered.sum()):,} of {count:,} examples"
+        words = f"{verdict.words()} over the rung below, asked of {asked_of}"
+        words += "" if verdict.kept else ": not surely better"
+        return Attempt(rung, words, verdict.kept, took, evidence)
+
+    def ask(self, job: Job, number: int, asked: np.ndarray) -> tuple[np.ndarray, float]:
+        """Learn on all folds but one and return calibrated logits of that one, with the time."""
+        journal = self.journal.within(f"{job.strategy}-{number}")
+        page = journal.page("asked")
+        if written := page.read():
+            tensors, notes = written
+            return tensors["logits"].numpy(), float(notes["seconds"])
+        begun = time.perf_counter()
+        self.rewind()
+        rest = np.flatnonzero(self.folds != number)
+        samples = self.job.samples
+        logits, temperature = try_out(
+            replace(job, samples=tuple(samples[at] for at in rest)),
+            [samples[at] for at in asked],
+            backbone=self.backbone,
+            progress=self.progress,
+            journal=journal,
+        )
+        seconds = time.perf_counter() - begun
+        page.write({"logits": torch.from_numpy(logits / temperature)}, {"seconds": seconds})
+        return logits / temperature, seconds
+
+    def compare(self, below: Evidence, above: Evidence) -> Verdict:
+        """Compare two rungs on the samples that both were asked about."""
+        rows = np.flatnonzero(below.covered & above.covered)
+        truth, weights = self.encoded[rows], self.resamples.weights[rows]
+        draws = [
+            self.task.score_logits(each.logits[rows], truth, weights) for each in (below, above)
+        ]
+        names = [str(number) for number in self.groups[rows]]
+        losses = [log_losses(each.logits[rows], truth) for each in (below, above)]
+        return Verdict(
+            paired_difference(draws[0], draws[1], len(set(names))),
+            paired(losses[0], losses[1], names),
+        )
+
+    def choice(self, tried: Attempt) -> Choice:
+        """Return an attempt as a line of the report."""
+        if tried.evidence is None:
+            return Choice(tried.rung, None, None, None, tried.seconds, False, tried.why)
+        rows = np.flatnonzero(tried.evidence.covered)
+        draws = self.task.score_logits(
+            tried.evidence.logits[rows], self.encoded[rows], self.resamples.weights[rows]
+        )
+        figure = share_interval(draws, len(set(self.groups[rows].tolist())))
+        return Choice(
+            tried.rung,
+            figure.value,
+            figure.low,
+            figure.high,
+            tried.seconds,
+            tried.kept,
+            tried.why,
+        )
+
+
+def quantity(seconds: float) -> str:
+    """Return a time as `--time` takes it."""
+    return f"{max(1, round(seconds))}s" if seconds < 90 else f"{round(seconds / 60 + 0.5)}m"
+
+
+def make(
+    job: Job,
+    *,
+    backbone: Backbone | None = None,
+    progress: Progress | None = None,
+    journal: Journal | Nowhere | None = None,
+) -> Model:
+    """Return the model of a job: by its strategy, or for `auto` by what the evidence says."""
+    if job.strategy != AUTO:
+        return learn(job, backbone=backbone, progress=progress, journal=journal)
+    return Ladder(job, backbone, progress or Silent(), journal or Nowhere()).climb()
+
+
+def check_depth(strategy: str, unfreeze: int | None, keep: float | None) -> None:
+    """Refuse numbers that the strategy has no use for, or that are none."""
+    if unfreeze is not None and strategy not in TOP_STAGES:
+        raise UserError(
+            f"--unfreeze says how many stages to train, and {strategy} does not ask.",
+            f"Use it with --strategy {' or '.join(TOP_STAGES)}.",
+        )
+    if keep is not None and not (isinstance(keep, int | float) and 0 <= keep <= 1):
+        raise UserError(
+            f"{keep!r} of the old model cannot be kept.",
+            "Give a share from 0 (none of it) to 1 (all of it), such as 0.5.",
+        )
+    if keep is not None and strategy in NOTHING_TO_KEEP:
+        raise UserError(
+            f"--keep mixes old weights with trained ones; {strategy} leaves nothing to mix.",
+            "Use it with a strategy that trains the backbone's own weights, such as partial.",
+        )
+
+
+def check_strategy(name: str) -> str:
+    """Refuse a strategy that there is not; return what the one named does, in a few words."""
+    if name == AUTO:
+        return "a new head, and deeper only where that surely helps"
+    if name not in STRATEGIES.names() and (meant := closest(name, [AUTO, *STRATEGIES.names()])):
+        raise UnknownName(
+            f"There is no strategy '{name}'.{meant}",
+            f"Choose one of: {', '.join([AUTO, *STRATEGIES.names()])}.",
+        )
+    return str(STRATEGIES.get(name)().about)

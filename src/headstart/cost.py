@@ -1,0 +1,74 @@
+"""Roughly how long training takes here: each stage is timed once on generated inputs.
+
+It serves to say so before it starts, and to leave out what a budget has no room for. A step forward
+and back costs about three times the forward alone; a frozen stage costs its forward once a view.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from headstart.backbones.base import Backbone
+from headstart.modalities.base import Modality
+from headstart.schema import Phase
+
+BATCH = 8
+BACK_AND_FORTH = 3.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that one example takes: to be read and prepared, and in each stage forward."""
+
+    reading: float
+    stages: tuple[float, ...]
+
+    def below(self, boundary: int) -> float:
+        """Return what the frozen stages take for one example that has to be read."""
+        return self.reading + sum(self.stages[:boundary])
+
+    def epoch(self, boundary: int) -> float:
+        """Return what one example takes in an epoch of training from a boundary on."""
+        return BACK_AND_FORTH * sum(self.stages[boundary:])
+
+
+def measure(backbone: Backbone, modality: Modality) -> Cost:
+    """Time reading and every stage on a small generated batch; the first run only warms up."""
+    raws = modality.golden(backbone.spec, seed=0, count=BATCH)
+    begun = time.perf_counter()
+    prepared = [modality.prepare(raw, backbone.spec) for raw in raws]
+    state = modality.collate(prepared, backbone.spec)
+    reading = (time.perf_counter() - begun) / BATCH
+    stages = []
+    with torch.inference_mode():
+        backbone(dict(state))
+        for at in range(backbone.depth):
+            begun = time.perf_counter()
+            state = backbone(state, at, at + 1)
+            stages.append((time.perf_counter() - begun) / BATCH)
+    return Cost(reading, tuple(stages))
+
+
+def seconds(
+    phases: Sequence[Phase], cost: Cost, samples: int, *, views_kept: bool = False
+) -> float:
+    """Return roughly how long phases take on so many samples, if no plateau ends them early.
+
+    With `views_kept` the activations of all views are in the store already.
+    """
+    total, made = 0.0, 0
+    for phase in phases:
+        if phase.objective == "solve":
+            continue
+        if not views_kept and phase.boundary:
+            below = cost.below(phase.boundary) if not made else sum(cost.stages[: phase.boundary])
+            total += samples * phase.views * below
+        elif not views_kept:
+            total += samples * phase.views * cost.reading
+        made += 1
+        total += samples * phase.epochs * cost.epoch(phase.boundary)
+    return total

@@ -1,0 +1,68 @@
+"""How much of the old model to keep: a point on the line between before and after (WiSE-FT).
+
+Averaging the weights before and after fine-tuning often does as well on the new task as either and
+forgets less (Wortsman et al. 2022, arXiv:2109.01903). It works because the head was solved first:
+both ends of the line are then good models of one task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.calibrate import fit_temperature, log_losses
+
+SHARES = (0.0, 0.25, 0.5, 0.75)
+"""The shares of the old model that are tried on the validation side."""
+
+Tensors = dict[str, torch.Tensor]
+
+
+def state_of(modules: Mapping[str, nn.Module]) -> Tensors:
+    """Return a copy of all tensors of some modules."""
+    return {
+        f"{prefix}.{name}": tensor.detach().clone()
+        for prefix, module in modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def blend(modules: Mapping[str, nn.Module], before: Tensors, after: Tensors, share: float) -> None:
+    """Set the modules to `share` parts of before and the rest of after; counters stay as after."""
+    with torch.no_grad():
+        for prefix, module in modules.items():
+            for name, tensor in module.state_dict().items():
+                old, new = before[f"{prefix}.{name}"], after[f"{prefix}.{name}"]
+                same = share == 0 or not tensor.is_floating_point() or torch.equal(old, new)
+                tensor.copy_(new if same else torch.lerp(new, old, share))
+
+
+def choose_share(
+    modules: Mapping[str, nn.Module],
+    before: Tensors,
+    predict: Callable[[], np.ndarray],
+    encoded: np.ndarray,
+    asked: float | None,
+) -> tuple[float, np.ndarray]:
+    """Leave the modules at the asked share, or at the one with the lowest validation log-loss.
+
+    `predict` gives validation logits of the present state. Returns the share and its logits. Of
+    shares that do the same, the one that keeps more is left.
+    """
+    after = state_of(modules)
+    shares = SHARES if asked is None else (asked,)
+    found: dict[float, np.ndarray] = {}
+    for share in shares:
+        blend(modules, before, after, share)
+        found[share] = predict()
+    losses = {share: _loss(logits, encoded) for share, logits in found.items()}
+    best = min(reversed(shares), key=lambda share: losses[share])
+    blend(modules, before, after, best)
+    return best, found[best]
+
+
+def _loss(logits: np.ndarray, encoded: np.ndarray) -> float:
+    return float(log_losses(logits, encoded, fit_temperature(logits, encoded)).mean())
