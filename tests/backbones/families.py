@@ -4,7 +4,12 @@ import functools
 import json
 from dataclasses import dataclass, field
 
+import torch
+
 from headstart.backbones.source import build_backbone
+from headstart.modalities.audio import Audio
+from headstart.modalities.audio_read import Sound
+from headstart.schema import AudioSpec
 
 SPEC = {
     "modality": "image",
@@ -55,6 +60,10 @@ class Tiny:
     @property
     def opaque(self) -> bool:
         return self.stages == 1
+
+    @property
+    def modality(self) -> str:
+        return self.recipe.get("spec", {}).get("modality", "image")
 
 
 def timm(family, stages, architecture, size=32, classes=10, **kwargs):
@@ -178,10 +187,86 @@ HF = {
     "hf_opaque_map": hf("poolformer", 1, "poolformer", hidden_sizes=[8, 8, 8, 8], depths=[1] * 4),
 }
 
-TINY = TIMM | HF
+SAMPLES = AudioSpec(least=400, features="unit wave").to_json()
+KALDI = AudioSpec(window=64, fixed=True, least=400, features="kaldi", bands=32).to_json()
+WHISPER = AudioSpec(window=64, fixed=True, features="whisper", bands=80).to_json()
+HEARING = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "conv_dim": [8, 8, 8],
+    "conv_kernel": [10, 8, 5],
+    "conv_stride": [5, 8, 8],
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+STABLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+HEARING_AST = {
+    **{key: HEARING[key] for key in list(HEARING)[:4]},
+    "num_mel_bins": 32,
+    "max_length": 64,
+}
+HEARING_WHISPER = {
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+    "max_source_positions": 32,
+    "num_mel_bins": 80,
+    "vocab_size": 64,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 3,
+    "suppress_tokens": [],
+    "begin_suppress_tokens": [],
+}
+
+
+def hears(family, stages, model_type, spec, **config):
+    tiny = hf(family, stages, model_type, pooler=False, **config)
+    return Tiny(family, stages, {**tiny.recipe, "spec": spec})
+
+
+AUDIO = {
+    "hf_wav2vec2": hears("wav2vec2", 4, "wav2vec2", SAMPLES, **HEARING),
+    "hf_wav2vec2_stable": hears("wav2vec2", 4, "wav2vec2", SAMPLES, **HEARING, **STABLE),
+    "hf_hubert": hears("HuBERT", 4, "hubert", SAMPLES, **HEARING),
+    "hf_hubert_stable": hears("HuBERT", 4, "hubert", SAMPLES, **HEARING, **STABLE),
+    "hf_ast": hears("AST", 3, "audio-spectrogram-transformer", KALDI, **HEARING_AST),
+    "hf_whisper": hears("Whisper", 3, "whisper", WHISPER, **HEARING_WHISPER),
+}
+BUNDLED_AUDIO = {
+    "source": "bundled",
+    "name": "tiny",
+    "architecture": "AudioNet",
+    "config": {"mels": 16, "widths": [4, 6, 8], "blocks": 1, "tail": 12},
+    "input": {"rate": 16000, "window": 2000},
+    "spec": {"modality": "audio"},
+}
+
+TINY = TIMM | HF | AUDIO | {"bundled_audio": Tiny("AudioNet", 7, BUNDLED_AUDIO)}
 
 
 @functools.cache
 def build(name):
     """Return a tiny backbone with random weights; its recipe has been through JSON."""
     return build_backbone(json.loads(json.dumps(TINY[name].recipe)))
+
+
+def batch(name, count=2, seed=0):
+    """Return what a tiny backbone takes: pictures, or sounds of different lengths."""
+    tiny = TINY[name]
+    generator = torch.Generator().manual_seed(seed)
+    if tiny.modality == "image":
+        return {"x": torch.randn(count, 3, tiny.size, tiny.size, generator=generator)}
+    spec, modality = build(name).spec, Audio()
+    long = [9_000 - 1_111 * (row % 5) for row in range(count)]
+    waves = [0.1 * torch.randn(length, generator=generator) for length in long]
+    sounds = [Sound(wave.numpy(), spec.rate, len(wave) / spec.rate) for wave in waves]
+    return modality.collate([modality.prepare(sound, spec) for sound in sounds], spec)

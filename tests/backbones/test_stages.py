@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from headstart.backbones.source import build_backbone, fresh_weights
-from tests.backbones.families import TINY, build
+from headstart.precision import cast
+from tests.backbones.families import AUDIO, TINY, batch, build
 
 
 @pytest.fixture(params=TINY)
@@ -18,12 +19,6 @@ def tiny(request):
 @pytest.fixture
 def backbone(tiny):
     return build(tiny)
-
-
-def pictures(tiny, count=2, seed=0):
-    size = TINY[tiny].size
-    generator = torch.Generator().manual_seed(seed)
-    return {"x": torch.randn(count, 3, size, size, generator=generator)}
 
 
 def names_of(module):
@@ -42,7 +37,7 @@ def test_family_falls_into_its_stages(tiny, backbone):
 
 @torch.inference_mode()
 def test_split_equals_whole_at_every_boundary(tiny, backbone):
-    state = pictures(tiny)
+    state = batch(tiny)
     whole = backbone(dict(state))
     for boundary in range(backbone.depth + 1):
         half = backbone(dict(state), stop=boundary)
@@ -56,8 +51,9 @@ def test_split_equals_whole_at_every_boundary(tiny, backbone):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("tiny", [name for name in TINY if TINY[name].modality == "image"])
 def test_whole_equals_the_library(tiny, backbone):
-    state = pictures(tiny)
+    state = batch(tiny)
     ours = backbone(dict(state))
     readings = backbone.read(ours, backbone.depth)
     module = backbone.module
@@ -78,8 +74,42 @@ def test_whole_equals_the_library(tiny, backbone):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("tiny", AUDIO)
+def test_whole_hears_what_the_library_hears_of_each_sound_alone(tiny, backbone):
+    state, module = batch(tiny, count=3), backbone.module
+    ours = backbone(dict(state))
+    for row in range(3):
+        x = state["x"][row]
+        if "samples" in state:
+            x = x.flatten()[: int(state["samples"][row])]
+        whole = TINY[tiny].family == "Whisper"
+        output = module.encoder(x.T[None]) if whole else module(x[None])
+        alone = output.last_hidden_state[0]
+        mine = ours["x"][row][ours["mask"][row]]
+        torch.testing.assert_close(mine, alone, rtol=1e-4, atol=1e-5)
+        if (pooled := output.get("pooler_output")) is not None:
+            readings = backbone.read(ours, backbone.depth)
+            torch.testing.assert_close(readings["pooled"][row], pooled[0], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("tiny", [name for name in TINY if TINY[name].modality == "audio"])
+def test_padding_is_not_heard(tiny, backbone):
+    many, alone = batch(tiny, count=4), batch(tiny, count=4)
+    last = {name: tensor[3:] for name, tensor in alone.items()}
+    if "samples" in last:
+        blocks = int(last["mask"].sum())
+        last |= {"x": last["x"][:, :blocks], "mask": last["mask"][:, :blocks]}
+    for boundary in range(backbone.depth + 1):
+        beside = backbone.read(backbone(dict(many), stop=boundary), boundary)
+        by_itself = backbone.read(backbone(dict(last), stop=boundary), boundary)
+        for name in beside:
+            torch.testing.assert_close(beside[name][3], by_itself[name][0], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
 def test_every_boundary_reads_as_vectors(tiny, backbone):
-    state = pictures(tiny, count=3)
+    state = batch(tiny, count=3)
     for boundary in range(backbone.depth + 1):
         if boundary:
             state = backbone(state, start=boundary - 1, stop=boundary)
@@ -113,7 +143,7 @@ def test_classifier_belongs_to_no_stage(tiny, backbone):
 def test_frozen_stages_use_nothing_that_later_stages_own(tiny):
     backbone = build_backbone(build(tiny).recipe)
     tensors = names_of(backbone.module)
-    state = pictures(tiny)
+    state = batch(tiny)
     states = [backbone(dict(state), stop=boundary) for boundary in range(backbone.depth + 1)]
     before = [{name: tensor.clone() for name, tensor in each.items()} for each in states]
     for boundary in range(backbone.depth - 1, -1, -1):
@@ -127,7 +157,7 @@ def test_frozen_stages_use_nothing_that_later_stages_own(tiny):
 
 @torch.inference_mode()
 def test_neighbour_in_the_batch_changes_nothing(tiny, backbone):
-    one, other = pictures(tiny, count=2), pictures(tiny, count=2, seed=1)
+    one, other = batch(tiny, count=2), batch(tiny, count=2, seed=1)
     other["x"][0] = one["x"][0]
     for boundary in range(1, backbone.depth + 1):
         mine, theirs = backbone(dict(one), stop=boundary), backbone(dict(other), stop=boundary)
@@ -139,8 +169,7 @@ def test_neighbour_in_the_batch_changes_nothing(tiny, backbone):
 def test_runs_in_bfloat16_and_channels_last(tiny):
     backbone = build_backbone(build(tiny).recipe)
     backbone.module.to(torch.bfloat16)
-    pixels = pictures(tiny)["x"].to(torch.bfloat16)
-    state = backbone({"x": pixels.contiguous(memory_format=torch.channels_last)})
+    state = backbone(cast(batch(tiny), "bfloat16"))
     for vectors in backbone.read(state, backbone.depth).values():
         assert vectors.dtype == torch.bfloat16
         assert torch.isfinite(vectors).all()
@@ -207,7 +236,7 @@ def test_fingerprint_tells_weights_and_preprocessing_apart():
 
 def test_an_adapter_put_in_place_of_a_layer_is_the_one_that_runs():
     backbone = build_backbone(build("resnet").recipe)
-    state = pictures("resnet")
+    state = batch("resnet")
     with torch.inference_mode():
         before = backbone(dict(state))["x"]
         backbone.module.layer4 = torch.nn.Identity()

@@ -16,12 +16,13 @@ import torch
 from torch import nn
 
 from headstart.backbones import known
+from headstart.backbones.audio_reading import read_blocks, read_sound
 from headstart.backbones.base import Backbone, State
 from headstart.backbones.outline import Outline, Step, assemble, chained, map_reader
 from headstart.backbones.text_reading import max_of, mean_of, read_ids
 from headstart.backbones.weights_file import verify_checksum, verify_header
 from headstart.errors import BackboneError
-from headstart.schema import Card, ImageSpec, InputSpec, TextSpec
+from headstart.schema import AudioSpec, Card, ImageSpec, InputSpec, TextSpec
 
 BROKEN = "Install headstart again; its own files are damaged."
 
@@ -93,7 +94,49 @@ def _text_spec(given: Mapping[str, Any]) -> TextSpec:
     return TextSpec(tokenizer=str(given["tokenizer"]), length=int(given["length"]))
 
 
+def _audio_net(config: Mapping[str, Any]) -> nn.Module:
+    from headstart.backbones.nets.audio import AudioConfig, AudioNet
+
+    return AudioNet(AudioConfig.from_json(dict(config)))
+
+
+def _describe_audio_net(net: Net) -> Outline:
+    """Describe the audio net, whose own states have time last and lengths in place of a mask."""
+    names = list(net.stages)
+
+    def run(name: str) -> Callable[[State], State]:
+        def step(state: State) -> State:
+            x, dtype = state["x"], net.stages["stem"].conv.weight.dtype
+            if name == names[0]:
+                given = {"x": x.flatten(1), "lengths": state["samples"].flatten()}
+            else:
+                # Time first -> time last; a log-mel map is one of a single channel.
+                x = x.movedim(1, -1)
+                x = x.unsqueeze(1) if name == names[1] else x
+                lengths = {} if bool(state["mask"].all()) else {"lengths": state["mask"].sum(1)}
+                given = {"x": x, **lengths}
+            done = net.stages[name](given)
+            x = done["x"].to(dtype)
+            x = (x.squeeze(1) if name == names[0] else x).movedim(-1, 1)
+            time = torch.arange(x.shape[1], device=x.device)[None]
+            lengths = done.get("lengths", torch.full((len(x),), x.shape[1], device=x.device))
+            return {"x": x, "mask": time < lengths[:, None]}
+
+        return step
+
+    def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
+        return read_sound(state) if boundary else read_blocks(state)
+
+    steps = tuple(Step(name, run(name), (f"stages.{name}",)) for name in names)
+    return Outline("AudioNet", steps, read)
+
+
+def _audio_spec(given: Mapping[str, Any]) -> AudioSpec:
+    return AudioSpec(rate=int(given["rate"]), window=int(given["window"]))
+
+
 ARCHITECTURES = {
+    "AudioNet": Architecture(_audio_net, _describe_audio_net, _audio_spec),
     "SmallResNet": Architecture(_small_resnet, _describe_small_resnet, _image_spec),
     "TextNet": Architecture(_text_net, _describe_text_net, _text_spec),
 }

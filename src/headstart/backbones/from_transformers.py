@@ -16,11 +16,13 @@ import torch
 from headstart.backbones import hub, known
 from headstart.backbones.base import Backbone
 from headstart.backbones.outline import Outline, assemble
+from headstart.backbones.transformers_audio import AUDIO_FAMILIES
+from headstart.backbones.transformers_audio_spec import audio_spec_from_json, read_audio_spec
 from headstart.backbones.transformers_families import FAMILIES, Family, whole
 from headstart.backbones.transformers_spec import read_spec, spec_from_json
 from headstart.backbones.weights_file import is_whole, refuse_pickles
 from headstart.errors import BackboneError, closest
-from headstart.schema import Card, ImageSpec
+from headstart.schema import Card, InputSpec
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
@@ -110,19 +112,30 @@ def _unusable(reference: str, error: Exception) -> BackboneError:
 
 
 def _family(config: Any) -> Family:
-    return FAMILIES.get(config.model_type, Family(whole))
+    return (FAMILIES | AUDIO_FAMILIES).get(config.model_type, Family(whole))
+
+
+TAKES = {"image": ("pixel_values",), "audio": ("input_values", "input_features")}
+"""What the first input of a model of each modality is called."""
 
 
 def _outline_of(net: Any, config: Any, reference: str) -> Outline:
-    if getattr(net, "main_input_name", "") != "pixel_values":
+    family = _family(config)
+    if getattr(net, "main_input_name", "") not in TAKES[family.modality]:
         raise BackboneError(
-            f"'{reference}' does not take pictures (it takes '{net.main_input_name}').",
-            "Choose a vision model.",
+            f"'{reference}' does not take pictures (it takes '{net.main_input_name}'), and its "
+            f"type, '{config.model_type}', is none of those that take something else.",
+            f"Choose a vision model, or one of: {', '.join(AUDIO_FAMILIES)}.",
         )
-    return _family(config).describe(net)
+    if getattr(net, "adapter", None) is not None:
+        raise BackboneError(
+            f"'{reference}' ends in an adapter that shortens its output, which is not described.",
+            "Choose the same model without it (add_adapter false).",
+        )
+    return family.describe(net)
 
 
-def _assembled(net: Any, spec: ImageSpec, recipe: dict[str, Any], card: Card) -> Backbone:
+def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) -> Backbone:
     outline = _outline_of(net, net.config, card.name)
     stages, unowned = assemble(outline, net)
     return Backbone(
@@ -143,7 +156,21 @@ def _fresh(config: Any, loader: str) -> Any:
     kind = getattr(_transformers(), loader)
     with _quietly():
         make = kind.from_config if loader == "AutoModel" else kind._from_config
-        return make(config, dtype=torch.float32)
+        return _without(make(config, dtype=torch.float32), _family(config).drops)
+
+
+def _without(net: Any, parts: tuple[str, ...]) -> Any:
+    """Return a module without some of its parts, which no stage runs."""
+    for part in parts:
+        setattr(net, part, None)
+    return net
+
+
+def _read_spec(folder: Path, name: str, net: Any, family: Family) -> tuple[InputSpec, str]:
+    """Return a folder's preprocessing, and a remark where its processor does more than that."""
+    if family.modality == "audio":
+        return read_audio_spec(folder, name, net.config), ""
+    return read_spec(folder, name, int(getattr(net.config, "num_channels", 3)))
 
 
 def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: bool) -> Card:
@@ -154,6 +181,7 @@ def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: 
         name=name,
         source="hf",
         family=outline.family,
+        modality=_family(net.config).modality,
         licence=licence,
         origin=origin,
         parameters=parameters,
@@ -182,7 +210,11 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
             )
     except (RuntimeError, ValueError, OSError, ImportError) as error:
         raise _unusable(name, error) from None
-    missing = sorted(report["missing_keys"])
+    net = _without(net, family.drops)
+    missing = sorted(key for key in report["missing_keys"] if key.split(".")[0] not in family.drops)
+    for key in (key for key in family.idle if key in missing):
+        torch.nn.init.zeros_(net.get_parameter(key))
+        missing.remove(key)
     if any(key.startswith("pooler.") for key in missing):
         net.pooler = None  # the checkpoint has none, and random numbers are no reading
         missing = [key for key in missing if not key.startswith("pooler.")]
@@ -192,8 +224,7 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
             f"'{(missing or ['none'])[0]}' among them).",
             "The checkpoint is incomplete or of another task; choose another model.",
         )
-    channels = int(getattr(net.config, "num_channels", 3))
-    spec, remark = read_spec(folder, name, channels)
+    spec, remark = _read_spec(folder, name, net, family)
     # As it is written, not as understood: a newer transformers understands more of it, and the
     # same checkpoint would have another fingerprint.
     tower = written.get("vision_config", {}) if family.towers else written
@@ -238,7 +269,8 @@ class Transformers:
         net = _fresh(config, str(recipe["loader"]))
         if not recipe["pooler"]:
             net.pooler = None
-        spec = spec_from_json(recipe["spec"])
+        sound = recipe["spec"]["modality"] == "audio"
+        spec = (audio_spec_from_json if sound else spec_from_json)(recipe["spec"])
         card = _card(str(recipe["name"]), net, "not stated", "fresh weights", "", local=True)
         return _assembled(net, spec, dict(recipe), card)
 

@@ -35,13 +35,16 @@ class Family:
     """A described family: how it falls into stages, and by which class its weights are loaded.
 
     `towers` marks checkpoints of several networks (a picture's and a text's) of which the named
-    class loads one.
+    class loads one. `drops` are parts of the module that are left away (a decoder), and `idle` are
+    parameters that only pretraining used: a checkpoint may come without them.
     """
 
     describe: Callable[[Net], Outline]
     loader: str = "AutoModel"
     towers: bool = False
     modality: str = "image"
+    drops: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 def _first(output: Any) -> torch.Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.modalities.audio_facts import read_facts
 from headstart.modalities.audio_prepare import BLOCK, at_rate, audio_spec, collate, cut, in_blocks
-from headstart.modalities.audio_read import FORMATS, Sound, fingerprint, read_sound
+from headstart.modalities.audio_read import FORMATS, STARTS, Sound, fingerprint, read_sound
 from headstart.modalities.audio_show import show
 from headstart.modalities.audio_twins import find_twins, sketch
 from headstart.modalities.audio_views import make_view
@@ -23,6 +23,7 @@ class Audio:
     """The audio modality. A decoded input is a `Sound`: mono samples and their rate."""
 
     name = "audio"
+    inline = False
     suffixes = frozenset(suffix for endings in FORMATS.values() for suffix in endings)
 
     def accepts(self, source: Any) -> bool:
@@ -31,7 +32,9 @@ class Audio:
             return Path(source).suffix.lower() in self.suffixes
         if isinstance(source, tuple):
             return len(source) == 2 and hasattr(source[0], "dtype") and isinstance(source[1], int)
-        return isinstance(source, Sound | Stretch | bytes)
+        if isinstance(source, bytes):
+            return source.startswith(STARTS)
+        return isinstance(source, Sound | Stretch)
 
     def fingerprint(self, source: Any) -> str:
         """Return a hash of the file's bytes and of which part is meant, or of the samples."""

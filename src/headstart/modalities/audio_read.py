@@ -41,6 +41,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """The formats that are read, by libsndfile's names, with the endings that fit each."""
 
+STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3", b"\xff\xfb")
+"""How files of these formats begin."""
+
 MOST_SECONDS = 120.0
 STRETCH_SECONDS = 10.0
 LEAST_SECONDS = 0.01
@@ -307,7 +310,7 @@ def _not_a_sound(name: str, head: bytes, error: Exception) -> UnreadableInput:
     text = head.strip()
     if text and all(byte >= 32 or byte in b"\t\r\n\f" for byte in text):
         return UnreadableInput(f"{name} holds text, not sound.", "Leave it out, or get the sound.")
-    if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM", b"RF64") or head[:3] == b"ID3":
+    if head.startswith(STARTS):
         return _broken(name, error)
     return UnreadableInput(
         f"{name} is no sound in a format that is read.",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -63,6 +64,13 @@ def mel_filters(mels: int, low: float = 40.0, high: float = 7800.0) -> torch.Ten
     return (filters / filters.sum(1, keepdim=True)).float()
 
 
+@cache
+def _tables(mels: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the filters and the window: no buffers, because float16 would blur them."""
+    with torch.inference_mode(False):
+        return mel_filters(mels).to(device), torch.hann_window(WINDOW, device=device)
+
+
 def keep(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
     """Zero what lies past each clip's end along the last axis."""
     if lengths is None:
@@ -89,25 +97,19 @@ class Mel(nn.Module):
     band: the colour of a sound stays. The map is 0 at the floor, so padding is silence.
     """
 
-    filters: torch.Tensor
-    window: torch.Tensor
-
     def __init__(self, mels: int) -> None:
         super().__init__()
-        # Not persistent: both follow from the config, and float16 would blur them.
-        self.register_buffer("filters", mel_filters(mels), persistent=False)
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.mels = mels
 
     def forward(self, state: State) -> State:
         """Return the log-mel maps."""
         lengths = state.get("lengths")
+        filters, window = _tables(self.mels, state["x"].device)
         with torch.autocast(state["x"].device.type, enabled=False):  # fft and logs need float32
             wave = keep(state["x"].float(), lengths)
             wave = F.pad(wave, (FFT // 2, FFT // 2))
-            bins = torch.stft(
-                wave, FFT, HOP, WINDOW, self.window.float(), center=False, return_complex=True
-            )
-            power = self.filters.float() @ (bins.real.square() + bins.imag.square())
+            bins = torch.stft(wave, FFT, HOP, WINDOW, window, center=False, return_complex=True)
+            power = filters @ (bins.real.square() + bins.imag.square())
             frames = None if lengths is None else lengths // HOP + 1
             power = keep(power, frames)
             level = _mean(power, frames).mean(1)
