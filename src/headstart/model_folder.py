@@ -48,36 +48,46 @@ OURS = (HEAD, WEIGHTS, TOKENIZER, EVALUATION, REPORT)
 
 
 def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
-    """Write a model folder; files go in under temporary names and the manifest goes last."""
+    """Write a model folder; a model that is there stays whole until all of the new one is written.
+
+    Files are drafted under temporary names and renamed together, the manifest last.
+    """
     from headstart.report import render
 
     check_folder(folder)
     local = split_name(model.backbone.name)[0] == "folder"
     contained = self_contained or model.trained or local
+    drafts: dict[str, Path] = {}
+
+    def draft(name: str, content: bytes) -> None:
+        drafts[name] = folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        drafts[name].write_bytes(content)
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for draft in filter(_is_draft, folder.iterdir()):  # of a run that was killed
-            draft.unlink(missing_ok=True)
-        _write_tensors(folder / HEAD, _head_tensors(model))
-        beside = model.backbone.spec.files() if contained else {}
+        for left in filter(_is_draft, folder.iterdir()):  # by a run that was killed
+            left.unlink(missing_ok=True)
+        draft(HEAD, _to_bytes(_head_tensors(model)))
+        draft(EVALUATION, json.dumps(model.evaluation, indent=1).encode())
         if contained:
-            _write_tensors(folder / WEIGHTS, _weights(model.backbone))
-        else:
-            (folder / WEIGHTS).unlink(missing_ok=True)
-        if TOKENIZER not in beside:
-            (folder / TOKENIZER).unlink(missing_ok=True)
-        for name, content in beside.items():
-            _write(folder / name, content.encode())
-        _write(folder / EVALUATION, json.dumps(model.evaluation, indent=1).encode())
-        page = render(model.evaluation, model.pictures, folder=str(folder))
-        _write(folder / REPORT, page.encode())
+            draft(WEIGHTS, _to_bytes(_weights(model.backbone)))
+            for name, text in model.backbone.spec.files().items():
+                draft(name, text.encode())
         manifest = _manifest(model, contained)
-        written = [HEAD, EVALUATION, *([WEIGHTS] if contained else []), *beside]
-        manifest["files"] = {name: _hash(folder / name) for name in written}
+        manifest["files"] = {name: _hash(path) for name, path in drafts.items()}
         manifest["seal"] = _seal(manifest)
-        _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+        draft(REPORT, render(model.evaluation, model.pictures, folder=str(folder)).encode())
+        draft(MANIFEST, json.dumps(manifest, indent=1).encode())
+        for name, path in drafts.items():
+            path.replace(folder / name)
+        for name in set(OURS) - set(drafts):  # of the model that was there
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_write(folder, error) from error
+    finally:
+        with suppress(OSError):
+            for path in drafts.values():
+                path.unlink(missing_ok=True)
     return folder
 
 
@@ -85,7 +95,7 @@ def check_folder(folder: Path) -> None:
     """Make sure a model can be written to a folder, and write nothing; asked before long work."""
     if folder.exists() and not folder.is_dir():
         raise ModelFolderError(f"{folder} is a file, not a folder.", "Give --out another name.")
-    if folder.is_dir() and not (folder / MANIFEST).exists() and _holds_something(folder):
+    if folder.is_dir() and not _is_free(folder):
         raise ModelFolderError(
             f"{folder} is not empty and holds no headstart model.",
             "Give --out a new folder, so that nothing of yours is overwritten.",
@@ -97,10 +107,19 @@ def check_folder(folder: Path) -> None:
         raise _cannot_write(folder, PermissionError(errno.EACCES, f"{nearest} is read-only"))
 
 
-def _holds_something(folder: Path) -> bool:
-    """Tell whether there is more in a folder than an unfinished model, whose head comes first."""
-    names = [path.name for path in folder.iterdir() if not _is_draft(path)]
-    return bool(names) and not (HEAD in names and set(names) <= set(OURS))
+def holds_model(folder: Path) -> bool:
+    """Tell whether a model of headstart's is in a folder: one that a new model would replace."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"format", "headstart"} <= manifest.keys()
+
+
+def _is_free(folder: Path) -> bool:
+    """Tell whether a folder is empty or a model's, one whose writing was cut off included."""
+    names = {path.name for path in folder.iterdir() if not _is_draft(path)}
+    return not names or holds_model(folder) or (HEAD in names and names <= {*OURS, MANIFEST})
 
 
 def _is_draft(path: Path) -> bool:
@@ -270,10 +289,11 @@ def _weights(backbone: Backbone) -> dict[str, np.ndarray]:
     return {n: t.detach().cpu().numpy().copy() for n, t in backbone.module.state_dict().items()}
 
 
-def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+def _to_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
     from safetensors.numpy import save as to_bytes
 
-    _write(path, to_bytes({n: np.ascontiguousarray(a) for n, a in tensors.items()}))
+    content: bytes = to_bytes({n: np.ascontiguousarray(a) for n, a in tensors.items()})
+    return content
 
 
 def _read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -281,17 +301,6 @@ def _read_tensors(path: Path) -> dict[str, np.ndarray]:
 
     found: dict[str, np.ndarray] = load_file(path)
     return found
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def _hash(path: Path) -> str:
