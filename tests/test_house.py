@@ -52,7 +52,7 @@ FLOORS = {
         "trainer",
     },
     # The verbs.
-    3: {"check", "choose", "evaluate", "fit", "recognise", "resume"},
+    3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
     # The faces. `headstart` itself loads its names lazily from every floor.
     4: {"cli", "sklearn"},
 }
@@ -87,6 +87,7 @@ PUBLIC = [
     "__version__",
     "check",
     "evaluate",
+    "explain",
     "fit",
     "load",
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headstart.check import check
     from headstart.errors import HeadstartError
     from headstart.evaluate import evaluate
+    from headstart.explain import explain
     from headstart.fit import fit
     from headstart.model import Model
     from headstart.model_folder import load
@@ -27,6 +28,7 @@ _HOMES = {
     "Prediction": "headstart.schema",
     "check": "headstart.check",
     "evaluate": "headstart.evaluate",
+    "explain": "headstart.explain",
     "fit": "headstart.fit",
     "load": "headstart.model_folder",
 }
@@ -38,6 +40,7 @@ __all__ = [
     "__version__",
     "check",
     "evaluate",
+    "explain",
     "fit",
     "load",
 ]

@@ -76,6 +76,7 @@ def fit(
     ] = None,
     test: options.Test = None,
     image: options.Image = None,
+    audio: options.Audio = None,
     text: options.Text = None,
     label: options.Label = None,
     group: options.Group = None,
@@ -124,10 +125,39 @@ def fit(
             help="Leave your pictures out of the report.",
         ),
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            rich_help_panel=options.OUTPUT,
+            help="Say what would be done, how long it takes and why; do nothing.",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a model, test it honestly, write it with a report."""
     seconds = None if time is None else parse_time(time)
+    if explain:
+        from headstart.cli.plan import show_plan
+        from headstart.explain import explain as explain_fit
+
+        plan = explain_fit(
+            data,
+            backbone=backbone,
+            strategy=strategy,
+            unfreeze=unfreeze,
+            test=test,
+            image=image,
+            audio=audio,
+            text=text,
+            label=label,
+            group=group,
+            separator=separator,
+            time=seconds,
+            offline=offline,
+        )
+        write_json(plan) if as_json else show_plan(plan)
+        return
     folder = out or folder_for(data)
     with Bar() as progress:
         progress.say(f"The model goes to {folder}")

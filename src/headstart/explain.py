@@ -1,0 +1,99 @@
+"""`explain`: the plan of a `fit`, what it costs and why, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from headstart import cost, dataset, defaults
+from headstart.backbones.source import open_backbone
+from headstart.choose import AUTO, PROBE, check_depth, check_strategy
+from headstart.learn import Job, plan
+from headstart.recognise import recognise, require_fitting
+from headstart.schema import Phase
+
+
+def explain(
+    data: Any,
+    *,
+    backbone: str | None = None,
+    strategy: str = AUTO,
+    unfreeze: int | None = None,
+    image: str | None = None,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    group: str | None = None,
+    separator: str | None = None,
+    test: Any = None,
+    time: float | None = None,
+    offline: bool = False,
+) -> dict[str, Any]:
+    """Return what `fit` would do with the same words: phases, rough seconds, and the reasons.
+
+    Reads the list of the data, not the data; opens the backbone and times it on generated inputs.
+    """
+    about = check_strategy(strategy)
+    check_depth(strategy, unfreeze, None)
+    modality, column = recognise(data, {"image": image, "text": text})
+    found = dataset.read(
+        data,
+        suffixes=modality.suffixes,
+        inline=modality.inline,
+        input_column=column,
+        label=label,
+        group=group,
+        separator=separator,
+        test=test,
+    )
+    opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
+    require_fitting(opened, modality, str(data))
+    everything = len(found.samples) + len(found.test or ())
+    learnt = len(found.samples) if found.test else round(len(found.samples) * 0.8)
+    spent = cost.measure(opened, modality)
+    one_pass = everything * spent.below(opened.depth)
+    budget = time or defaults.auto_seconds(one_pass)
+    names = (PROBE, *defaults.rungs(learnt, opened.depth)) if strategy == AUTO else (strategy,)
+    job = Job(tuple(found.samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
+    steps = []
+    for name in names:
+        phases = plan(replace(job, strategy=name), opened.depth)
+        steps.append(
+            {
+                "strategy": name,
+                "about": check_strategy(name),
+                "seconds": cost.seconds(phases, spent, learnt),
+                "phases": [asdict(phase) for phase in phases],
+                "why": [_why(phase, opened.depth, learnt) for phase in phases],
+            }
+        )
+    return {
+        "strategy": strategy,
+        "about": about,
+        "backbone": opened.name,
+        "stages": [stage.name for stage in opened.stages],
+        "modality": modality.name,
+        "n": everything,
+        "n_train": learnt,
+        "features_seconds": one_pass,
+        "budget_seconds": budget if strategy == AUTO or time is not None else None,
+        "steps": steps,
+    }
+
+
+def _why(phase: Phase, depth: int, samples: int) -> str:
+    """Say in words what a phase does and why so."""
+    if phase.objective == "solve":
+        return "solve the head on features computed once; nothing in the backbone moves"
+    opened = "every stage" if phase.boundary == 0 else f"stages {phase.boundary + 1} to {depth}"
+    lowest = phase.backbone_rate * phase.decay ** (depth - 1 - phase.boundary)
+    rates = f"rates: head {phase.rate:g}, top stage {phase.backbone_rate:g}, lowest {lowest:.1g}"
+    below = (
+        f"the {phase.boundary} stages below run once for each of {phase.views} views"
+        if phase.boundary
+        else f"every step runs all {depth} stages"
+    )
+    return (
+        f"train {opened} on {samples:,} examples for at most {phase.epochs} epochs, or until "
+        f"{phase.patience} bring nothing; {rates}; {below}"
+    )
