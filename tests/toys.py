@@ -31,6 +31,7 @@ class Numbers:
     name = "numbers"
     suffixes = frozenset({".num"})
     inline = False
+    timed = False
 
     def accepts(self, source):
         return isinstance(source, np.ndarray)

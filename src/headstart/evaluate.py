@@ -57,6 +57,7 @@ def evaluate(
     data: Any,
     *,
     image: str | None = None,
+    audio: str | None = None,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -67,14 +68,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """Judge a model on labelled data that it has not seen; return the content of an evaluation.
 
-    `image` or `text`, `label`, `group` and `separator` choose the columns of a table, as in `fit`.
+    `image`, `audio` or `text`, `label`, `group` and `separator` choose the columns of a table, as
+    in `fit`.
     """
     progress = progress or Silent()
     found = dataset.scan(
         data,
         suffixes=model.modality.suffixes,
         inline=model.modality.inline,
-        input_column={"image": image, "text": text}.get(model.modality.name),
+        timed=model.modality.timed,
+        input_column={"image": image, "audio": audio, "text": text}.get(model.modality.name),
         label=label,
         group=group,
         separator=separator,

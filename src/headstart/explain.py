@@ -21,6 +21,7 @@ def explain(
     strategy: str = AUTO,
     unfreeze: int | None = None,
     image: str | None = None,
+    audio: str | None = None,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -35,11 +36,12 @@ def explain(
     """
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, None)
-    modality, column = recognise(data, {"image": image, "text": text})
+    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
     found = dataset.read(
         data,
         suffixes=modality.suffixes,
         inline=modality.inline,
+        timed=modality.timed,
         input_column=column,
         label=label,
         group=group,

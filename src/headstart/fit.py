@@ -66,6 +66,7 @@ def fit(
     task: str | None = None,
     test: Any = None,
     image: str | None = None,
+    audio: str | None = None,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -82,10 +83,10 @@ def fit(
     """Train a model on labelled data and judge it on a part that no choice has seen.
 
     `data` is a folder with a sub-folder per class, a CSV, JSON Lines or Parquet file, or a
-    DataFrame; `image` (of files) or `text` (two columns make pairs) and `label` choose a table's
-    columns. `backbone` is the bundled one for the kind of data unless named. `test` is a held-out
-    set of your own, in the same form; without one, a fifth is sealed after near-duplicates are
-    grouped. `time` is a budget in seconds.
+    DataFrame; `image` or `audio` (of files) or `text` (two columns make pairs) and `label` choose
+    a table's columns. `backbone` is the bundled one for the kind of data unless named. `test` is a
+    held-out set of your own, in the same form; without one, a fifth is sealed after near-duplicates
+    are grouped. `time` is a budget in seconds.
     `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial` and `gradual`
     train, and `keep` how much of the old weights is kept after training (0 to 1). A run that was
     interrupted goes on when the same call is made again; `restart` throws away what it had done.
@@ -110,11 +111,12 @@ def fit(
             progress.say(
                 f"{out} holds a model: it stays until the new one is done, which then replaces it."
             )
-    modality, column = recognise(data, {"image": image, "text": text})
+    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
     found = dataset.read(
         data,
         suffixes=modality.suffixes,
         inline=modality.inline,
+        timed=modality.timed,
         input_column=column,
         label=label,
         group=group,

@@ -13,6 +13,8 @@ from headstart.registry import MODALITIES
 class Words:
     name = "words"
     suffixes = frozenset({".words"})
+    inline = False
+    timed = False
 
     def accepts(self, source):
         return str(source).endswith(".words")

@@ -40,6 +40,7 @@ def check(
     *,
     test: Any = None,
     image: str | None = None,
+    audio: str | None = None,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -49,18 +50,20 @@ def check(
     """Say what is wrong with labelled data, before any training: files, copies, labels, shortcuts.
 
     Takes what `fit` takes: a folder with a sub-folder per class, a CSV or Parquet file, or a
-    DataFrame, of which `image` or `text`, and `label`, choose the columns. Nothing is changed.
+    DataFrame, of which `image`, `audio` or `text`, and `label`, choose the columns. Nothing is
+    changed.
 
     >>> import headstart as hs                                          # doctest: +SKIP
     >>> for finding in hs.check("photos/").findings:                    # doctest: +SKIP
     ...     print(finding.severity, finding.message)
     """
     progress = progress or Silent()
-    seeing, column = recognise(data, {"image": image, "text": text})
+    seeing, column = recognise(data, {"image": image, "audio": audio, "text": text})
     found = dataset.scan(
         data,
         suffixes=seeing.suffixes,
         inline=seeing.inline,
+        timed=seeing.timed,
         input_column=column,
         label=label,
         group=group,

@@ -68,6 +68,32 @@ def find_across_split(looked: Looked) -> list[Finding]:
     ]
 
 
+def find_groups_across(looked: Looked) -> list[Finding]:
+    """Name the test examples whose group, a speaker or a recording, is learnt from as well."""
+    learnt = {sample.group for sample in looked.samples[: looked.learning]} - {None}
+    across = [
+        position
+        for position in range(looked.learning, len(looked.samples))
+        if looked.samples[position].group in learnt
+    ]
+    if not across:
+        return []
+    groups = {looked.samples[position].group for position in across}
+    held = len(looked.samples) - looked.learning
+    return [
+        Finding(
+            "groups_across_split",
+            "problem",
+            f"{len(across):,} of {count_things(held, 'test example')} belong to "
+            f"{count_things(len(groups), 'group')} (a recording, a person) that the training part "
+            f"has too, such as {looked.samples[across[0]].name}.",
+            "What such examples share can be learnt by heart: move each group to one side.",
+            name_files(looked.samples, across),
+            len(across),
+        )
+    ]
+
+
 def find_copies(looked: Looked) -> list[Finding]:
     """Name copies of one file, and what is the same thing stored again in another way."""
     by_key: dict[str, list[int]] = {}
@@ -85,7 +111,7 @@ def find_copies(looked: Looked) -> list[Finding]:
         one, many = "is an exact copy of another file", "are exact copies of another file"
         findings.append(_say_copies(looked, "exact_copies", exact, one, many))
     if near:
-        what = "the same as another file, stored again (resized, re-encoded, in another light)"
+        what = "the same as another file, stored again (re-encoded, or changed a little)"
         findings.append(_say_copies(looked, "near_copies", near, f"shows {what}", f"show {what}"))
     return findings
 

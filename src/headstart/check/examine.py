@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 
 from headstart.check.balance import find_imbalance
-from headstart.check.duplicates import find_across_split, find_conflicts, find_copies
+from headstart.check.duplicates import (
+    find_across_split,
+    find_conflicts,
+    find_copies,
+    find_groups_across,
+)
 from headstart.check.files import find_damaged, find_misnamed, find_unreadable
+from headstart.check.flaws import find_flaws
 from headstart.check.looked import Looked, sort_findings
 from headstart.check.shape import find_outliers
 from headstart.check.shortcuts import find_shortcuts
@@ -25,6 +31,8 @@ LOOKS: tuple[Callable[[Looked], list[Finding]], ...] = (
     find_damaged,
     find_conflicts,
     find_across_split,
+    find_groups_across,
+    find_flaws,
     find_shortcuts,
     find_imbalance,
     find_copies,

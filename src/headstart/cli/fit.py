@@ -173,6 +173,7 @@ def fit(
             task=task,
             test=test,
             image=image,
+            audio=audio,
             text=text,
             label=label,
             group=group,

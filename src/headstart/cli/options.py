@@ -23,6 +23,10 @@ Image = Annotated[
     str | None,
     Option("--image", metavar="COLUMN", rich_help_panel=DATA, help="The column with the pictures."),
 ]
+Audio = Annotated[
+    str | None,
+    Option("--audio", metavar="COLUMN", rich_help_panel=DATA, help="The column with the sounds."),
+]
 Text = Annotated[
     str | None,
     Option(

@@ -15,7 +15,7 @@ from headstart.dataset.tablefile import read_table_file
 from headstart.dataset.trainable import Dataset, quote_some, require_trainable
 from headstart.dataset.walk import refuse_missing, some_files
 from headstart.errors import DataError
-from headstart.schema import Sample, Unreadable
+from headstart.schema import Sample, Stretch, Unreadable
 
 GLANCED = 1000
 
@@ -25,6 +25,7 @@ def read(
     *,
     suffixes: Collection[str],
     inline: bool = False,
+    timed: bool = False,
     input_column: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -36,13 +37,15 @@ def read(
     `source` is a folder with a folder per class (split into train/ val/ test/ or not), a CSV, TSV
     or Parquet file, or a data frame. Columns that are not named are guessed, and `notes` say so.
     `suffixes` are the endings of the files to read; with `inline` a table's cells are the inputs
-    themselves (texts; two columns make pairs). `test` is a second source of the same kind,
+    themselves (texts; two columns make pairs), with `timed` a row may name a part of a file by its
+    start and end. `test` is a second source of the same kind,
     which becomes the sealed test. Files are found and listed here, never opened.
     """
     dataset = scan(
         source,
         suffixes=suffixes,
         inline=inline,
+        timed=timed,
         input_column=input_column,
         label=label,
         group=group,
@@ -73,6 +76,7 @@ def scan(
     *,
     suffixes: Collection[str],
     inline: bool = False,
+    timed: bool = False,
     input_column: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     group: str | None = None,
@@ -83,13 +87,13 @@ def scan(
 
     This is for looking at data before any training, and for evaluating a model on more of it.
     """
-    columns = Columns(input_column, label, group, separator, inline)
+    columns = Columns(input_column, label, group, separator, inline, timed)
     dataset, decided = _read_source(source, columns, frozenset(suffixes))
     if test is None:
         return dataset
     is_folder = isinstance(test, (str, os.PathLike)) and Path(test).expanduser().is_dir()
     held, _ = _read_source(
-        test, Columns(inline=inline) if is_folder else decided, frozenset(suffixes)
+        test, Columns(inline=inline, timed=timed) if is_folder else decided, frozenset(suffixes)
     )
     return _join_test(dataset, held)
 
@@ -192,6 +196,9 @@ def _join_test(dataset: Dataset, held: Dataset) -> Dataset:
 
 
 def _place(sample: Sample) -> str | None:
+    if isinstance(sample.input, Stretch):
+        part = sample.input
+        return f"{os.path.abspath(part.path)} {part.start} {part.end}"
     return os.path.abspath(sample.input) if isinstance(sample.input, Path) else None
 
 

@@ -15,11 +15,12 @@ from headstart.dataset.columns import (
     is_number,
 )
 from headstart.dataset.labels import read_labels, write_label
+from headstart.dataset.segments import Segment, read_segments
 from headstart.dataset.table import Table, is_missing
 from headstart.dataset.trainable import Dataset, quote_some
 from headstart.dataset.walk import printable
 from headstart.errors import DataError
-from headstart.schema import Sample, Unreadable
+from headstart.schema import Sample, Stretch, Unreadable
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Columns:
     """What is read from a table; None is guessed. An empty separator keeps labels whole.
 
     With `inline` the cells of the input column are the inputs themselves, not files of them;
-    two columns make a pair of texts.
+    two columns make a pair of texts. With `timed` a row may name a part of a file.
     """
 
     input: str | Sequence[str] | None = None
@@ -35,6 +36,7 @@ class Columns:
     group: str | None = None
     separator: str | None = None
     inline: bool = False
+    timed: bool = False
 
 
 def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tuple[Dataset, Columns]:
@@ -68,8 +70,11 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
     groups = _read_groups(table, columns.group, notes)
     gathered = _Rows(table)
     cells = read_texts(table, inputs) if columns.inline else table.column(inputs[0])
-    for row, (cell, target, group) in enumerate(zip(cells, labels.targets, groups, strict=True)):
-        gathered.take(row, cell, target, group, columns.inline)
+    parts = read_segments(table, notes) if columns.timed else [None] * len(cells)
+    for row, (cell, target, group, part) in enumerate(
+        zip(cells, labels.targets, groups, parts, strict=True)
+    ):
+        gathered.take(row, cell, target, group, columns.inline, part)
     if not gathered.samples:
         raise gathered.refuse(suffixes)
     dataset = Dataset(
@@ -79,7 +84,7 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         multi=labels.multi,
         kind="table",
     )
-    decided = Columns(inputs, names, columns.group, labels.separator, columns.inline)
+    decided = Columns(inputs, names, columns.group, labels.separator, columns.inline, columns.timed)
     return dataset, decided
 
 
@@ -161,7 +166,15 @@ class _Rows:
         self.contradicted: set[str] = set()
         self.seen: set[tuple[str, Any]] = set()
 
-    def take(self, row: int, cell: Any, target: Any, group: str | None, inline: bool) -> None:
+    def take(
+        self,
+        row: int,
+        cell: Any,
+        target: Any,
+        group: str | None,
+        inline: bool,
+        part: Segment | None,
+    ) -> None:
         """Turn one row into a sample, or set it aside."""
         where = self.table.row_name(row)
         named = not inline and isinstance(cell, (str, os.PathLike)) and not is_missing(cell)
@@ -175,22 +188,37 @@ class _Rows:
         elif not named:
             self.samples.append(Sample(_unwrap(cell), target, name, group=group))
         else:
-            self._take_file(name, os.fspath(cell).strip(), where, target, group)
+            self._take_file(name, os.fspath(cell).strip(), where, target, group, part)
 
-    def _take_file(self, name: str, text: str, where: str, target: Any, group: str | None) -> None:
+    def _take_file(
+        self,
+        name: str,
+        text: str,
+        where: str,
+        target: Any,
+        group: str | None,
+        part: Segment | None,
+    ) -> None:
         path, reason = find_file(self.table.folder, text)
         if reason:
             self.missing.append(text)
             self.set_aside.append(Unreadable(name, f"{reason} ({where})"))
             return
+        source: Path | Stretch = path
         place = str(path)
+        if part is not None:
+            source = Stretch(path, *part)
+            until = "the end" if part[1] is None else f"{part[1]:g} s"
+            name = f"{part[0]:g} s to {until} of {name}"
+            group = place if group is None else group
+            place = name
         if (place, target) in self.seen:
             self.repeated += 1
             return
         self.seen.add((place, target))
         if self.labels_of.setdefault(place, target) != target:
             self.contradicted.add(name)
-        self.samples.append(Sample(path, target, name, group=group))
+        self.samples.append(Sample(source, target, name, group=group))
 
     def notes(self) -> list[str]:
         """Say what was set aside or joined, and how often."""

@@ -24,6 +24,7 @@ class Audio:
 
     name = "audio"
     inline = False
+    timed = True
     suffixes = frozenset(suffix for endings in FORMATS.values() for suffix in endings)
 
     def accepts(self, source: Any) -> bool:

@@ -27,12 +27,14 @@ State = dict[str, torch.Tensor]
 class Modality(Protocol):
     """One kind of input. `suffixes` are the file endings it reads, lower case with the dot.
 
-    `inline` says that a string is an input itself, as a text is, and not the way to one.
+    `inline` says that a string is an input itself, as a text is, and not the way to one. `timed`
+    says that an input can be a part of a longer one, from a start to an end.
     """
 
     name: str
     suffixes: frozenset[str]
     inline: bool
+    timed: bool
 
     def accepts(self, source: Any) -> bool:
         """Tell whether this modality could read `source` (a path or an object), unread."""
@@ -68,7 +70,8 @@ class Modality(Protocol):
         """Return what an input says of itself before it is decoded (format, size), for `check`.
 
         Single values are looked at for shortcuts to the label. Lists are for reading: `fits` (file
-        endings that go with the content), `damage` (what is wrong with the bytes, in words). The
+        endings that go with the content), `damage` (what is wrong with the bytes, in words),
+        `flaws` (what a whole file lacks of what it should hold, in words: "silence"). The
         optional `line_ends` counts CR LF pairs: `found`, `expected` by chance, beside all `feeds`.
         """
 

@@ -29,6 +29,7 @@ class Image:
     name = "image"
     suffixes = frozenset(suffix for endings in FORMATS.values() for suffix in endings)
     inline = False
+    timed = False
 
     def accepts(self, source: Any) -> bool:
         """Tell whether `source` could be a picture, by its ending or its type."""

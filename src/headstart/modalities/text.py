@@ -36,6 +36,7 @@ class Text:
     name = "text"
     suffixes = SUFFIXES
     inline = True
+    timed = False
 
     def accepts(self, source: Any) -> bool:
         """Tell whether `source` could be a text: a string is one, and a path by its ending."""
