@@ -96,7 +96,9 @@ class Model:
         path = isinstance(inputs, str | os.PathLike)
         # One array is one picture, not a list of its rows.
         alone = not path and self.modality.accepts(inputs)
-        return read_inputs([inputs] if alone else inputs, self.modality.suffixes)
+        return read_inputs(
+            [inputs] if alone else inputs, self.modality.suffixes, inline=self.modality.inline
+        )
 
     def _prepare(self, sample: Sample) -> tuple[Sample, list[Arrays] | UnreadableInput]:
         try:

@@ -159,7 +159,7 @@ class TextSpec(InputSpec):
         """Return the tokenizer's file."""
         return {TOKENIZER: self.content}
 
-    def with_files(self, files: Mapping[str, str]) -> InputSpec:
+    def with_files(self, files: Mapping[str, str]) -> TextSpec:
         """Return the spec with its tokenizer; another than the one that was hashed is refused."""
         content = files[TOKENIZER]
         found = hashlib.sha256(content.encode()).hexdigest()

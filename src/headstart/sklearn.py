@@ -1,7 +1,7 @@
 """headstart as a scikit-learn classifier, and as a transformer that gives features.
 
-Both take paths, texts, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and grid
-searches like any other estimator. Features come from the store: a search over heads costs one pass.
+Both take paths, texts, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and
+grid searches like any other estimator. Features come from the store: a search over heads costs one pass.
 
 >>> from headstart.sklearn import HeadstartFeatures                     # doctest: +SKIP
 >>> pipe = make_pipeline(HeadstartFeatures(), LogisticRegression())     # doctest: +SKIP

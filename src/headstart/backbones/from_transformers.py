@@ -6,7 +6,7 @@ Code that a repository brings along is never run, and only safetensors weights a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from headstart.backbones.transformers_audio import AUDIO_FAMILIES
 from headstart.backbones.transformers_audio_spec import audio_spec_from_json, read_audio_spec
 from headstart.backbones.transformers_families import FAMILIES, Family, whole
 from headstart.backbones.transformers_spec import read_spec, spec_from_json
+from headstart.backbones.transformers_text import TEXT_FAMILIES, pooled, whole_text
+from headstart.backbones.transformers_text_spec import FILES, read_pooling, read_text_spec
 from headstart.backbones.weights_file import is_whole, refuse_pickles
 from headstart.errors import BackboneError, closest
-from headstart.schema import Card, InputSpec
+from headstart.schema import Card, InputSpec, TextSpec
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
@@ -112,10 +114,19 @@ def _unusable(reference: str, error: Exception) -> BackboneError:
 
 
 def _family(config: Any) -> Family:
-    return (FAMILIES | AUDIO_FAMILIES).get(config.model_type, Family(whole))
+    known_families = FAMILIES | AUDIO_FAMILIES | TEXT_FAMILIES
+    if config.model_type in known_families:
+        return known_families[config.model_type]
+    kind = _transformers().MODEL_MAPPING.get(type(config), None)
+    texts = getattr(kind, "main_input_name", "") in TAKES["text"] and not config.is_encoder_decoder
+    return Family(whole_text, modality="text") if texts else Family(whole)
 
 
-TAKES = {"image": ("pixel_values",), "audio": ("input_values", "input_features")}
+TAKES = {
+    "image": ("pixel_values",),
+    "audio": ("input_values", "input_features"),
+    "text": ("input_ids",),
+}
 """What the first input of a model of each modality is called."""
 
 
@@ -123,9 +134,10 @@ def _outline_of(net: Any, config: Any, reference: str) -> Outline:
     family = _family(config)
     if getattr(net, "main_input_name", "") not in TAKES[family.modality]:
         raise BackboneError(
-            f"'{reference}' does not take pictures (it takes '{net.main_input_name}'), and its "
-            f"type, '{config.model_type}', is none of those that take something else.",
-            f"Choose a vision model, or one of: {', '.join(AUDIO_FAMILIES)}.",
+            f"'{reference}' takes '{net.main_input_name}', and its type, '{config.model_type}', is "
+            "none of those that can be used so.",
+            "Choose a vision model, an encoder or a decoder of texts, or one of: "
+            f"{', '.join(AUDIO_FAMILIES)}.",
         )
     if getattr(net, "adapter", None) is not None:
         raise BackboneError(
@@ -137,6 +149,8 @@ def _outline_of(net: Any, config: Any, reference: str) -> Outline:
 
 def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) -> Backbone:
     outline = _outline_of(net, net.config, card.name)
+    if spec.modality == "text":
+        outline = pooled(outline, net, recipe["reading"])
     stages, unowned = assemble(outline, net)
     return Backbone(
         name=card.name,
@@ -170,6 +184,8 @@ def _read_spec(folder: Path, name: str, net: Any, family: Family) -> tuple[Input
     """Return a folder's preprocessing, and a remark where its processor does more than that."""
     if family.modality == "audio":
         return read_audio_spec(folder, name, net.config), ""
+    if family.modality == "text":
+        return read_text_spec(folder, name, net.config), ""
     return read_spec(folder, name, int(getattr(net.config, "num_channels", 3)))
 
 
@@ -237,6 +253,8 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
         "pooler": getattr(net, "pooler", None) is not None,
         "spec": spec.to_json(),
     }
+    if family.modality == "text":
+        recipe["reading"], remark = read_pooling(folder, net.config)
     card = _card(name, net, hub.licence_of(folder), origin, remark, local=True)
     return _assembled(net, spec, recipe, card)
 
@@ -253,14 +271,17 @@ class Transformers:
             reference,
             offline=offline,
             needs=("config.json",),
-            wishes=(*PROCESSORS, hub.CARD),
+            wishes=(*PROCESSORS, *FILES, hub.CARD),
             near=self._names,
         )
-        _read_config(folder, reference)
-        if not (offline or any((folder / name).is_file() for name in PROCESSORS)):
+        _, config = _read_config(folder, reference)
+        wanted = FILES[:2] if _family(config).modality == "text" else PROCESSORS
+        if not (offline or any((folder / name).is_file() for name in wanted)):
             # Whoever only ran the model before has its weights in the cache, but not this file.
             pinned = f"{hub.split_revision(name)[0]}@{folder.name}"
-            folder = hub.glance(pinned, reference, offline=offline, needs=PROCESSORS[:1])
+            folder = hub.glance(
+                pinned, reference, offline=offline, needs=wanted[:1], wishes=wanted[1:]
+            )
         return open_folder(folder, reference, origin=f"hub: {name}")
 
     def build(self, recipe: Mapping[str, Any]) -> Backbone:
@@ -269,8 +290,12 @@ class Transformers:
         net = _fresh(config, str(recipe["loader"]))
         if not recipe["pooler"]:
             net.pooler = None
-        sound = recipe["spec"]["modality"] == "audio"
-        spec = (audio_spec_from_json if sound else spec_from_json)(recipe["spec"])
+        kinds: dict[str, Callable[[Mapping[str, Any]], InputSpec]] = {
+            "image": spec_from_json,
+            "audio": audio_spec_from_json,
+            "text": lambda values: TextSpec(**values),
+        }
+        spec = kinds[recipe["spec"]["modality"]](recipe["spec"])
         card = _card(str(recipe["name"]), net, "not stated", "fresh weights", "", local=True)
         return _assembled(net, spec, dict(recipe), card)
 

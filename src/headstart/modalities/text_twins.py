@@ -96,8 +96,8 @@ def _neighbours(keys: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows with equal keys: each with the first and with the one before it."""
     order = np.argsort(keys, kind="stable")
     sorted_ = keys[order]
-    starts = np.flatnonzero(np.r_[True, sorted_[1:] != sorted_[:-1]]) if len(keys) else []
-    for start, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
+    changes = (np.flatnonzero(sorted_[1:] != sorted_[:-1]) + 1).tolist()
+    for start, stop in pairwise([0, *changes, len(keys)]):
         for at in range(start + 1, stop):
             yield int(order[start]), int(order[at])
             if at > start + 1:
