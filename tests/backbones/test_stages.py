@@ -8,7 +8,7 @@ import torch
 
 from headstart.backbones.source import build_backbone, fresh_weights
 from headstart.precision import cast
-from tests.backbones.families import AUDIO, TINY, batch, build
+from tests.backbones.families import AUDIO, TEXT, TINY, batch, build
 
 
 @pytest.fixture(params=TINY)
@@ -74,6 +74,17 @@ def test_whole_equals_the_library(tiny, backbone):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("tiny", [name for name in TINY if TINY[name].recipe["source"] == "timm"])
+def test_the_old_classifier_answers_as_the_library_has_it(tiny, backbone):
+    state = batch(tiny)
+    has_one = TINY[tiny].recipe["pretrained_cfg"]["num_classes"] > 0
+    assert (backbone.classify is not None) == has_one
+    if has_one:
+        scores = backbone.classify(backbone(dict(state)))
+        torch.testing.assert_close(scores, backbone.module(state["x"]))
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("tiny", AUDIO)
 def test_whole_hears_what_the_library_hears_of_each_sound_alone(tiny, backbone):
     state, module = batch(tiny, count=3), backbone.module
@@ -93,13 +104,34 @@ def test_whole_hears_what_the_library_hears_of_each_sound_alone(tiny, backbone):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("tiny", [name for name in TINY if TINY[name].modality == "audio"])
-def test_padding_is_not_heard(tiny, backbone):
+@pytest.mark.parametrize("tiny", TEXT)
+def test_whole_reads_what_the_library_reads_of_each_text(tiny, backbone):
+    state, module = batch(tiny, count=3), backbone.module
+    ours = backbone(dict(state))
+    kinds = {"token_type_ids": state["kinds"]} if "kinds" in state else {}
+    library = module(input_ids=state["x"], attention_mask=state["mask"].long(), **kinds)
+    for row, mask in enumerate(state["mask"]):
+        assert torch.equal(ours["x"][row][mask], library.last_hidden_state[row][mask])
+    if TINY[tiny].recipe["reading"] is not None:
+        states = [library.last_hidden_state[row][mask] for row, mask in enumerate(state["mask"])]
+        mean = torch.stack([torch.nn.functional.normalize(x.mean(0), dim=0) for x in states])
+        last = torch.stack([x[-1] for x in states])
+        pooled = backbone.read(ours, backbone.depth)["pooled"]
+        expected = {"mean": mean, "last": last}[TINY[tiny].recipe["reading"]["pooling"]]
+        torch.testing.assert_close(pooled, expected, rtol=1e-5, atol=1e-6)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("tiny", [name for name in TINY if TINY[name].modality != "image"])
+def test_padding_is_not_perceived(tiny, backbone):
     many, alone = batch(tiny, count=4), batch(tiny, count=4)
     last = {name: tensor[3:] for name, tensor in alone.items()}
-    if "samples" in last:
-        blocks = int(last["mask"].sum())
-        last |= {"x": last["x"][:, :blocks], "mask": last["mask"][:, :blocks]}
+    if "samples" in last or TINY[tiny].modality == "text":
+        long = last["mask"].shape
+        last = {
+            name: tensor[:, : int(last["mask"].sum())] if tensor.shape[:2] == long else tensor
+            for name, tensor in last.items()
+        }
     for boundary in range(backbone.depth + 1):
         beside = backbone.read(backbone(dict(many), stop=boundary), boundary)
         by_itself = backbone.read(backbone(dict(last), stop=boundary), boundary)

@@ -51,6 +51,11 @@ class Backbone:
     named vectors per example ("mean", "grid", "token", ...), which heads stand on. `unowned` names
     the parameters of the classifier that the checkpoint came with: no stage runs it, so none owns
     it and nothing trains it; it stays in the module to measure what is forgotten.
+
+    `classify` turns the last state into that classifier's scores, where the checkpoint has one.
+    `reference` says what readings were like on inputs that the net was pretrained on, where that
+    is known: a "mean" and a "deviation" for each channel, by names such as `3.mean.deviation` of
+    reading "mean" at boundary 3.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Backbone:
     read: Callable[[State, int], dict[str, torch.Tensor]]
     opaque: bool = False
     unowned: tuple[str, ...] = ()
+    classify: Callable[[State], torch.Tensor] | None = None
+    reference: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
     _fingerprint: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 Each lies in `weights/NAME/` as `model.safetensors` (float16, to be small on disk; float32 once
 loaded) beside a `card.json` that says its architecture, what it wants its input to look like, and
-where it comes from.
+where it comes from, and `reference.safetensors`: what its readings were like in pretraining.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from headstart.backbones.text_reading import max_of, mean_of, read_ids
 from headstart.backbones.weights_file import verify_checksum, verify_header
 from headstart.errors import BackboneError
 from headstart.schema import AudioSpec, Card, ImageSpec, InputSpec, TextSpec
+
+REFERENCE = "reference.safetensors"
+"""What its readings were like on what it was pretrained on: see `Backbone.reference`."""
 
 BROKEN = "Install headstart again; its own files are damaged."
 
@@ -47,7 +50,12 @@ def _small_resnet(config: Mapping[str, Any]) -> nn.Module:
 
 def _describe_small_resnet(net: Net) -> Outline:
     steps: list[Step] = [chained(net, name, f"stages.{name}") for name in net.stages]
-    return Outline("SmallResNet", tuple(steps), map_reader(len(steps)), ("classifier",))
+
+    def classify(state: State) -> torch.Tensor:
+        return cast(torch.Tensor, net.classifier(state["x"].mean((2, 3))))
+
+    read = map_reader(len(steps))
+    return Outline("SmallResNet", tuple(steps), read, ("classifier",), classify=classify)
 
 
 def _image_spec(given: Mapping[str, Any]) -> ImageSpec:
@@ -191,6 +199,8 @@ class Bundled:
         backbone.module.load_state_dict(floats)
         backbone.spec = backbone.spec.with_files(_files(path.parent, backbone.spec))
         backbone.changed()
+        if (path.parent / REFERENCE).is_file():
+            backbone.reference = load_file(path.parent / REFERENCE)
         backbone.card = self.card(name, offline=offline)
         return backbone
 
@@ -221,6 +231,7 @@ class Bundled:
             recipe=dict(recipe),
             read=outline.read,
             unowned=unowned,
+            classify=outline.classify,
         )
 
     def cards(self) -> list[Card]:

@@ -97,6 +97,7 @@ def _backbone(net: nn.Module, name: str, recipe: dict[str, Any], card: Card) -> 
         read=outline.read,
         opaque=outline.opaque,
         unowned=unowned,
+        classify=outline.classify,
     )
 
 

@@ -35,13 +35,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Outline:
-    """A described module: its steps, how they are read, and which parts are its old classifier."""
+    """A described module: its steps, how they are read, and which parts are its old classifier.
+
+    `classify` turns the last state into the old classifier's scores.
+    """
 
     family: str
     steps: tuple[Step, ...]
     read: Read
     classifier: tuple[str, ...] = ()
     opaque: bool = False
+    classify: Callable[[State], torch.Tensor] | None = None
 
 
 def on_x(forward: Forward) -> Callable[[State], State]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -249,4 +250,17 @@ def whole(net: Net) -> Outline:
 def describe(net: nn.Module) -> Outline:
     """Return a timm module's outline: its family's, or the whole as one stage."""
     kind = f"{type(net).__module__}.{type(net).__qualname__}"
-    return FAMILIES.get(kind, whole)(net)
+    outline = FAMILIES.get(kind, whole)(net)
+    learnt = any(True for part in outline.classifier for _ in net.get_submodule(part).parameters())
+    return replace(outline, classify=_classify(net)) if learnt else outline
+
+
+def _classify(net: Net) -> Callable[[State], torch.Tensor]:
+    """Return timm's own way from the last state to scores; a state may be pooled already."""
+
+    def classify(state: State) -> torch.Tensor:
+        x = state["x"]
+        head = net.get_classifier() if x.dim() == 2 else net.forward_head
+        return cast(torch.Tensor, head(x))
+
+    return classify
