@@ -4,11 +4,13 @@ import functools
 import json
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from headstart.backbones.source import build_backbone
 from headstart.modalities.audio import Audio
 from headstart.modalities.audio_read import Sound
+from headstart.modalities.lengths import together
 from headstart.schema import AudioSpec
 
 SPEC = {
@@ -250,7 +252,93 @@ BUNDLED_AUDIO = {
     "spec": {"modality": "audio"},
 }
 
-TINY = TIMM | HF | AUDIO | {"bundled_audio": Tiny("AudioNet", 7, BUNDLED_AUDIO)}
+READING = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "vocab_size": 60,
+    "max_position_embeddings": 40,
+}
+DEBERTA = {
+    "relative_attention": True,
+    "position_buckets": 8,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "type_vocab_size": 0,
+    "position_biased_input": False,
+}
+MODERN = {
+    "num_hidden_layers": 4,
+    "local_attention": 8,
+    "global_attn_every_n_layers": 2,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "cls_token_id": 1,
+    "sep_token_id": 2,
+}
+DISTIL = {
+    "dim": 32,
+    "n_layers": 2,
+    "n_heads": 2,
+    "hidden_dim": 48,
+    "vocab_size": 60,
+    "max_position_embeddings": 40,
+}
+GPT2 = {
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 2,
+    "vocab_size": 60,
+    "n_positions": 40,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+def reads(family, stages, model_type, *, kinds=False, reading=None, **config):
+    tiny = hf(family, stages, model_type, **config)
+    spec = {"modality": "text", "tokenizer": "0" * 64, "length": 30, "kinds": kinds}
+    return Tiny(family, stages, {**tiny.recipe, "spec": spec, "reading": reading})
+
+
+MEAN = {"pooling": "mean", "normalise": True}
+LAST = {"pooling": "last", "normalise": False}
+TEXT = {
+    "hf_bert": reads("BERT", 3, "bert", kinds=True, **READING),
+    "hf_minilm": reads("BERT", 3, "bert", reading=MEAN, **READING),
+    "hf_roberta": reads("RoBERTa", 3, "roberta", pad_token_id=1, **READING),
+    "hf_xlmr": reads("XLM-R", 3, "xlm-roberta", pad_token_id=1, **READING),
+    "hf_distilbert": reads("DistilBERT", 3, "distilbert", **DISTIL),
+    "hf_albert": reads("ALBERT", 3, "albert", embedding_size=16, num_hidden_groups=1, **READING),
+    "hf_mpnet": reads("MPNet", 3, "mpnet", **READING),
+    "hf_deberta": reads("DeBERTa", 3, "deberta-v2", **READING, **DEBERTA),
+    "hf_deberta_conv": reads(
+        "DeBERTa", 3, "deberta-v2", conv_kernel_size=3, conv_act="gelu", **READING, **DEBERTA
+    ),
+    "hf_modernbert": reads("ModernBERT", 5, "modernbert", **READING | MODERN),
+    "hf_gpt2": reads("GPT-2", 3, "gpt2", reading=LAST, **GPT2),
+    "hf_opaque_text": reads("electra", 1, "electra", embedding_size=16, **READING),
+    "hf_opaque_decoder": reads(
+        "qwen3", 1, "qwen3", reading=LAST, num_key_value_heads=2, head_dim=16, **READING
+    ),
+}
+BUNDLED_TEXT = {
+    "source": "bundled",
+    "name": "tiny",
+    "architecture": "TextNet",
+    "config": {"rows": 50, "ids": 60, "embedding": 8, "width": 16, "depth": 2, "inner": 24},
+    "input": {"tokenizer": "0" * 64, "length": 30},
+    "spec": {"modality": "text"},
+}
+
+BUNDLED = {
+    "bundled_audio": Tiny("AudioNet", 7, BUNDLED_AUDIO),
+    "bundled_text": Tiny("TextNet", 3, BUNDLED_TEXT),
+}
+TINY = TIMM | HF | AUDIO | TEXT | BUNDLED
 
 
 @functools.cache
@@ -260,11 +348,23 @@ def build(name):
 
 
 def batch(name, count=2, seed=0):
-    """Return what a tiny backbone takes: pictures, or sounds of different lengths."""
+    """Return what a tiny backbone takes: pictures, or sounds and texts of different lengths."""
     tiny = TINY[name]
     generator = torch.Generator().manual_seed(seed)
     if tiny.modality == "image":
         return {"x": torch.randn(count, 3, tiny.size, tiny.size, generator=generator)}
+    if tiny.modality == "text":
+        long = [19 - 4 * (row % 5) for row in range(count)]
+        return together(
+            [
+                {
+                    "x": torch.randint(3, 60, (length,), generator=generator).numpy(),
+                    "mask": np.ones(length, bool),
+                    **({"kinds": np.arange(length) // 7 % 2} if build(name).spec.kinds else {}),
+                }
+                for length in long
+            ]
+        )
     spec, modality = build(name).spec, Audio()
     long = [9_000 - 1_111 * (row % 5) for row in range(count)]
     waves = [0.1 * torch.randn(length, generator=generator) for length in long]
