@@ -33,6 +33,18 @@ def test_agreement_is_silence():
     assert find_mislabels(probabilities, np.array([0, 1, 2, 0]), "abc", list("wxyz")) == []
 
 
+def test_a_weak_model_does_not_take_its_own_misses_for_mislabels():
+    random = np.random.default_rng(2)
+    truth = random.integers(0, 6, 400)
+    logits = random.normal(size=(400, 6)) * 1.4
+    logits[np.arange(400), truth] += 2
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    sure = probabilities.max(1) > 0.8
+    assert (probabilities.argmax(1) != truth)[sure].sum() >= 10, "it is sure and wrong at times"
+    found = find_mislabels(probabilities, truth, "abcdef", [str(x) for x in range(400)])
+    assert sum(finding.count for finding in found) <= 4
+
+
 def test_an_unsure_model_accuses_nobody():
     random = np.random.default_rng(1)
     probabilities = random.dirichlet(np.full(5, 50.0), 300)

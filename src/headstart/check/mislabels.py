@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -13,37 +14,47 @@ DOUBT = 0.15
 """An example is doubted only when its own label gets less probability than this."""
 
 SURE = 0.8
-"""And only when another label gets at least this much. Where a model errs often, its calibrated
-probabilities seldom come this high, so it accuses few; a good model's mostly do."""
+"""And only when another label gets at least this much."""
 
+MISTAKEN = 0.15
+"""The share of the doubted that may be what the model misjudges anyway, as its usual spread goes.
+By trial, 0.3 found a quarter more of planted mislabels and doubted twice as many sound examples."""
+
+FAINTEST = 1e-6
 BLOCK = 4096
 
 
 def rank_doubtful(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the rows whose label is doubtful, the most doubtful first (confident learning).
+    """Return the rows whose label is doubtful, the most doubtful first.
 
-    `probabilities` must be out-of-fold: said by a model that was not trained on the row. A row is
-    doubtful when another label is at least as probable as it usually is for examples that carry
-    that label, and the row's own label is improbable. The usual level is measured label by label,
-    so a model that is shy of rare labels is not held against them.
+    `probabilities` must be out-of-fold: said by a model that was not trained on the row. What
+    counts is by how much each row's label is ahead of the likeliest other one (in logarithms). A
+    weak model is wide of the mark in both directions, and its worst misses are only the tail of
+    that; a wrong label stands apart from the rest. So the middle and the spread of all rows are
+    measured in a way that a few wrong labels cannot move, and as many of the lowest rows are
+    doubted as a normal distribution of that spread cannot explain (Benjamini and Hochberg's rule).
     """
+    if not len(targets):
+        return np.empty(0, np.int64)
     rows = np.arange(len(targets))
-    usual = np.full(probabilities.shape[1], np.inf)
-    for label in range(probabilities.shape[1]):
-        own = probabilities[targets == label, label]
-        if len(own):
-            usual[label] = own.mean()
+    taken = np.bincount(targets, minlength=probabilities.shape[1]) > 0
     other = np.empty(len(targets))
     for start in range(0, len(targets), BLOCK):
         part = slice(start, start + BLOCK)
-        likely = np.where(probabilities[part] >= usual, probabilities[part], -1.0)
-        likely[np.arange(len(likely)), targets[part]] = -1.0
+        likely = np.where(taken, probabilities[part], 0.0)
+        likely[np.arange(len(likely)), targets[part]] = 0.0
         other[part] = likely.max(1)
     given = probabilities[rows, targets]
-    margin = other - given
-    doubtful = np.flatnonzero((other >= SURE) & (given < DOUBT))
-    ranked: np.ndarray = doubtful[np.argsort(-margin[doubtful], kind="stable")]
-    return ranked
+    ahead = np.log(np.maximum(given, FAINTEST)) - np.log(np.maximum(other, FAINTEST))
+    middle = float(np.median(ahead))
+    spread = float(np.median(np.abs(ahead - middle))) / NormalDist().inv_cdf(0.75)
+    usual = NormalDist(middle, max(spread, 1e-9))
+    order = np.argsort(ahead, kind="stable")
+    expected = len(rows) * np.array([usual.cdf(float(value)) for value in ahead[order]])
+    explained = np.flatnonzero(expected <= MISTAKEN * (1 + rows))
+    lowest = order[: explained.max(initial=-1) + 1]
+    doubtful: np.ndarray = lowest[(other[lowest] >= SURE) & (given[lowest] < DOUBT)]
+    return doubtful
 
 
 def find_mislabels(
