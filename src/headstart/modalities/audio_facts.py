@@ -57,9 +57,9 @@ def _listen(sound: Sound) -> dict[str, Any]:
     if decibels(peak) < SILENT:
         flaws.append("nothing but silence")
     elif (share := float((levels < SILENT).mean())) > MOSTLY:
-        flaws.append(f"silence for {share:.0%} of its time")
+        flaws.append(f"silence {share:.0%} of the time")
     if (clipped := _clipped(sound.wave)) > CLIPPED:
-        flaws.append(f"clipping at {clipped:.1%} of its samples")
+        flaws.append(f"clipping at {clipped:.1%} of the samples")
     return {
         "loudness": round(
             float(decibels(np.sqrt(np.mean(np.square(sound.wave, dtype=np.float64))))), 1

@@ -1,4 +1,8 @@
-"""The pictures on a page: only plain ones go in, and they can be found there again."""
+"""The pictures and sounds on a page: only plain ones go in, and they can be found there again.
+
+A picture is `{"kind": "picture", "mime", "data"}`; a sound `{"kind": "sound", "mime", "data"}`
+with its spectrogram, a PNG, as `picture`. Data are base64.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,32 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-ADDRESS = re.compile(r"data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)")
+PLAYED = frozenset({"audio/ogg", "audio/wav", "audio/mpeg", "audio/flac"})
+ADDRESS = re.compile(r"data:((?:image|audio)/[a-z]+);base64,([A-Za-z0-9+/=]+)")
 
 
 def address(shown: Mapping[str, str] | None) -> str | None:
     """Return a data address for a picture, or None for anything that is not plainly one."""
-    if not shown or shown.get("kind") != "picture" or shown.get("mime") not in TYPES:
+    if not shown:
         return None
+    if shown.get("kind") == "sound":
+        return _address("image/png", shown.get("picture"))
+    plain = shown.get("kind") == "picture" and shown.get("mime") in TYPES
+    return _address(shown["mime"], shown.get("data")) if plain else None
+
+
+def sound_address(shown: Mapping[str, str] | None) -> str | None:
+    """Return a data address for a sound to play, or None for anything that is not plainly one."""
+    plain = shown and shown.get("kind") == "sound" and shown.get("mime") in PLAYED
+    return _address(shown["mime"], shown.get("data")) if shown and plain else None
+
+
+def _address(mime: str, data: str | None) -> str | None:
     try:
-        base64.b64decode(shown["data"], validate=True)
-    except (KeyError, ValueError, TypeError, binascii.Error):
+        base64.b64decode(data or "", validate=True)
+    except (ValueError, TypeError, binascii.Error):
         return None
-    return f"data:{shown['mime']};base64,{shown['data']}"
+    return f"data:{mime};base64,{data}" if data else None
 
 
 def mark(name: str) -> str:
@@ -31,7 +49,7 @@ def mark(name: str) -> str:
 
 
 def kept_pictures(page: Path, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the pictures of these names in a report that `render` wrote before.
+    """Return the pictures and sounds of these names in a report that `render` wrote before.
 
     Pictures live in the report alone (a model folder holds no other copy of the user's data), so
     this is how writing a report again keeps them. Without a report there are none.
@@ -56,3 +74,8 @@ class _Reader(HTMLParser):
         of = known.get("data-of")
         if tag == "img" and match and of:
             self.found[of] = {"kind": "picture", "mime": match[1], "data": match[2]}
+        elif tag == "audio" and match and of in self.found:
+            # It stands after its spectrogram.
+            picture = self.found[of]["data"]
+            sound = {"kind": "sound", "mime": match[1], "data": match[2], "picture": picture}
+            self.found[of] = sound

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from headstart.report.classes import by_class, confusion
 from headstart.report.names import clean, name, names, sentence
-from headstart.report.pictures import address, mark
+from headstart.report.pictures import address, mark, sound_address
 from headstart.report.plots import count_bar, hundred, interval
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
@@ -146,6 +146,7 @@ def _mistakes(
                 "said": names(said),
                 "sure": "" if sure is None else f"{in_hundred(sure)} %",
                 "picture": address(pictures.get(file)),
+                "sound": sound_address(pictures.get(file)),
                 "alt": clean(f"{file}: is {', '.join(truth)}, taken for {', '.join(said)}"),
             }
         )

@@ -1,0 +1,139 @@
+"""Put trained weights into the package: the file itself, and a card that says what it is.
+
+    PYTHONPATH=src python pretraining/audio/bundle.py --from OUT
+
+OUT holds what the training wrote (`audio.safetensors`, `audio.json`, `log.jsonl`) and what
+`evaluate.py` and `scan.py` wrote beside it (`evaluation.json`, `scan.json`). Log, evaluation and
+scan are copied next to this script, so that every figure on the card can be looked up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from augment import RATE, Augment
+from safetensors.torch import load_file
+from sounds import Synth
+
+from headstart.backbones.nets.audio import AudioConfig, AudioNet, read
+
+HERE = Path(__file__).resolve().parent
+TARGET = HERE.parents[1] / "src" / "headstart" / "backbones" / "weights" / "audio"
+SOUNDS = 256
+
+
+def probe_figures(evaluation: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the mean accuracy of the probe, by reading, then by set and protocol."""
+    found: dict[str, dict[str, float]] = {}
+    for name, protocols in evaluation["results"].items():
+        for protocol, methods in protocols.items():
+            for method, values in methods.items():
+                if method.startswith("probe "):
+                    row = found.setdefault(method.removeprefix("probe "), {})
+                    row[f"{name}, {protocol}"] = round(sum(values) / len(values), 4)
+    return found
+
+
+@torch.inference_mode()
+def reference(weights: Path, config: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
+    """Return each stage's mean reading over sounds of the pretraining kind, and its deviation.
+
+    By these a later model can tell how far it has moved from what it was, and how far a person's
+    sounds are from what the net was made of.
+    """
+    net = AudioNet(AudioConfig.from_json(config)).eval()
+    net.load_state_dict({k: v.float() for k, v in load_file(weights).items() if v.dim()}, False)
+    synth, augment = Synth("cpu", 3.0, 4_321), Augment("cpu", 4_322)
+    rows: dict[str, list[torch.Tensor]] = {}
+    for _ in range(SOUNDS // 32):
+        state = {"x": augment.record(synth.render(synth.draw(32)[1]))}
+        for index, stage in enumerate(net.stages):
+            state = net(state, index, index + 1)
+            rows.setdefault(stage, []).append(read(state)["mean"])
+    found = {}
+    for stage, parts in rows.items():
+        table = torch.cat(parts)
+        found[stage] = {
+            "mean": [round(v, 4) for v in table.mean(0).tolist()],
+            "std": [round(v, 4) for v in table.std(0).tolist()],
+        }
+    return found
+
+
+def without_places(text: str) -> str:
+    """Return text without the folders of the machine that it was written on."""
+    return re.sub(r"(?<![\w.])(?:/[\w.-]+)+/", "", text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--from", dest="source", type=Path, required=True)
+    parser.add_argument("--target", type=Path, default=TARGET, help="for a trial: another folder")
+    parser.add_argument("--trial", action="store_true", help="without figures, for a look")
+    asked = parser.parse_args()
+    source: Path = asked.source
+    weights = source / "audio.safetensors"
+    trained = json.loads((source / "audio.json").read_text())
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    evaluation: dict[str, Any] = {"weights_sha256": sha256, "results": {}}
+    if not asked.trial:
+        evaluation = json.loads((source / "evaluation.json").read_text())
+    if not sha256 == trained["sha256"] == evaluation["weights_sha256"]:
+        raise SystemExit("The evaluation is of other weights than these.")
+    net = AudioNet(AudioConfig.from_json(trained["config"]))
+    asked.target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(weights, asked.target / "model.safetensors")
+    arguments = " ".join(
+        f"--{name.replace('_', '-')} {value}" for name, value in trained["arguments"].items()
+    )
+    log = [json.loads(line) for line in (source / "log.jsonl").read_text().splitlines()]
+    card = {
+        "architecture": "AudioNet",
+        "config": trained["config"],
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "modality": "audio",
+        "input": {"rate": RATE, "window": 12_000, "blocks_of": 160},
+        "licence": "weights: Apache-2.0, learnt from sound that this project synthesised alone "
+        "(speech by espeak-ng, GPL-3.0, whose output is not covered by its licence)",
+        "origin": "trained by this project, see pretraining/audio",
+        "about": "small convolutional net on log-mel frames of 16 kHz sound, any length",
+        "data": f"{next(row['clips'] for row in log if 'clips' in row):,} words spoken by "
+        f"espeak-ng ({trained['arguments']['words']} different ones, the ten digits left out) and "
+        "synthesised everyday sounds of 28 families; no recording",
+        "command": "pretraining/audio/train_on_cpu.py --out out --speech speech --minutes "
+        + trained["arguments"]["minutes"],
+        "arguments": arguments,
+        "steps": trained["steps"],
+        "minutes": trained["minutes"],
+        "device": trained["device"],
+        "log": "pretraining/audio/log.jsonl",
+        "evaluation": "pretraining/audio/evaluation.json",
+        "scan": "pretraining/audio/scan.json",
+        "held_back_accuracy": trained["validation"],
+        "probe_accuracy": probe_figures(evaluation),
+        "limits": [
+            "learnt from synthetic speech and sounds alone: no person, animal, music or crowd was "
+            "heard",
+            "hears 40 to 7,800 Hz, and each clip's own loudness is divided out",
+            "trained on one core in an hour and a half: a large pretrained backbone (hf/) is "
+            "stronger wherever one can be had",
+        ],
+        "reference": reference(weights, trained["config"]),
+        "sha256": sha256,
+    }
+    (asked.target / "card.json").write_text(without_places(json.dumps(card)) + "\n")
+    if asked.trial:
+        return
+    for name in ("log.jsonl", "evaluation.json", "scan.json"):
+        (HERE / name).write_text(without_places((source / name).read_text()))
+
+
+if __name__ == "__main__":
+    main()
