@@ -15,7 +15,9 @@ from headstart.tasks.multilabel import Multilabel
 from tests.numbers.problems import in_turn, vectors
 
 
-def search(readings, truth, folds, labels, *, groups=None, task=None, seconds=None, seed=0):
+def search(
+    readings, truth, folds, labels, *, groups=None, task=None, seconds=None, seed=0, progress=None
+):
     task = task or Classify()
     return head_search.search(
         readings,
@@ -27,7 +29,7 @@ def search(readings, truth, folds, labels, *, groups=None, task=None, seconds=No
         headline=task.score_logits,
         seed=seed,
         seconds=seconds,
-        progress=Silent(),
+        progress=progress or Silent(),
     )
 
 
@@ -139,6 +141,27 @@ def test_many_samples_are_chosen_on_a_part_and_judged_out_of_fold_on_all(monkeyp
     assert found.out_of_fold.shape == (600, 3)
     assert (found.out_of_fold.argmax(1) == truth).mean() > 0.7
     assert "chosen on" in next(trial for trial in found.trials if trial.kept).why
+
+
+def test_progress_counts_what_is_done_and_ends_at_its_total(monkeypatch):
+    class Counting(Silent):
+        def __init__(self):
+            self.stretches = []
+
+        def start(self, what, total):
+            self.stretches.append([what, total, 0])
+
+        def advance(self, steps=1):
+            self.stretches[-1][2] += steps
+
+    readings, truth, folds = two_stages(n=1200, upper=1.0)
+    for rows, count in ((2000, 1), (90, 2)):
+        monkeypatch.setattr(head_search, "SCREEN_ROWS", rows)
+        monkeypatch.setattr(head_search, "SEARCH_WORK", 200 * 60 * 3)
+        progress = Counting()
+        search(readings, truth, folds, 3, progress=progress)
+        assert len(progress.stretches) == count
+        assert all(total == done for _, total, done in progress.stretches)
 
 
 def test_only_very_large_problems_are_solved_in_closed_form():

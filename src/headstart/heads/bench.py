@@ -83,11 +83,16 @@ class Bench:
         )
 
     def attempt(
-        self, names: tuple[Reading, ...], priors: Sequence[float], *, balanced: bool = False
+        self,
+        names: tuple[Reading, ...],
+        priors: Sequence[float],
+        *,
+        balanced: bool = False,
+        after_fold: Callable[[], None] = lambda: None,
     ) -> Tried:
         """Cross-validate a set of readings over a path of penalties and keep the best."""
         begun = time.perf_counter()
-        paths = self.fitter.out_of_fold(names, priors, balanced=balanced)
+        paths = self.fitter.out_of_fold(names, priors, balanced=balanced, after_fold=after_fold)
         share = self.shares() if balanced else np.ones(len(self.rows))
         losses = [calibrated(logits, self.truth) for logits in paths]
         best = int(np.argmin([float((each * share).mean()) for each in losses]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -73,9 +73,17 @@ class Fitter:
         self._grams: dict[tuple[Reading, int], torch.Tensor] = {}
 
     def out_of_fold(
-        self, names: Sequence[Reading], priors: Sequence[float], *, balanced: bool = False
+        self,
+        names: Sequence[Reading],
+        priors: Sequence[float],
+        *,
+        balanced: bool = False,
+        after_fold: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """Return the logits [P, N, L] that each sample gets from heads not fitted on its fold."""
+        """Return the logits [P, N, L] that each sample gets from heads not fitted on its fold.
+
+        `after_fold` is called as each fold is done, unless they are few enough to go in one batch.
+        """
         vectors = Vectors(self.readings, names)
         result = np.zeros((len(priors), len(self.folds), self.labels), np.float32)
         numbers = [int(number) for number in np.unique(self.folds)]
@@ -97,6 +105,7 @@ class Fitter:
                     logits = points @ weight[:-1].flatten(1) + weight[-1].flatten()
                     logits = logits.reshape(-1, *shape[1:]).transpose(0, 1)
                     result[chunk, held[rows]] = logits.numpy()
+            after_fold()
         return result
 
     def final(self, names: Sequence[Reading], prior: float, *, balanced: bool = False) -> Head:

@@ -11,7 +11,7 @@ a log-probability, so a factor that makes it one is fitted on out-of-fold scores
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -43,7 +43,12 @@ class Ridge:
         self.labels = labels
 
     def out_of_fold(
-        self, names: Sequence[Reading], priors: Sequence[float], *, balanced: bool = False
+        self,
+        names: Sequence[Reading],
+        priors: Sequence[float],
+        *,
+        balanced: bool = False,
+        after_fold: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
         """Return the scores [P, N, L] that each sample gets from heads not fitted on its fold."""
         del balanced
@@ -58,6 +63,7 @@ class Ridge:
                     rows = held[start : start + BLOCK]
                     points = standard.apply(vectors.rows(rows))
                     result[path, rows] = (points @ weight + mean).numpy()
+            after_fold()
         return result
 
     def final(self, names: Sequence[Reading], prior: float, *, balanced: bool = False) -> Head:

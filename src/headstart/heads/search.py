@@ -104,24 +104,24 @@ class Tournament:
         problem = self.problem
         widths = {name: values.shape[1] for name, values in problem.readings.items()}
         sets = candidates(widths)
-        self.progress.start("Choosing the head", len(sets) + 2)
         few = max(SCREEN_ROWS, min(10 * problem.labels, SEARCH_LOGITS // problem.labels))
         bench = Bench(problem, rows_for_choosing(problem, few))
+        again = 0 if bench.whole else STILL_IN
+        self.progress.start("Choosing the head", len(sets) + again + 1)
         tried = self.compare(bench, [(names, PRIORS) for names in sets])
         if bench.whole:
             chosen = self.refine(bench, pick(bench, tried))
         else:
             tried = self.screen(bench, tried)
+            self.progress.advance(STILL_IN - len(tried))
             bench = Bench(problem, rows_for_choosing(problem, self.affordable(tried, few)))
             tried = self.compare(bench, [around(each.trial) for each in tried])
             chosen = pick(bench, tried)
         self.trials = [each.trial for each in tried] + self.trials
-        self.progress.advance()
         chosen = self.weigh(bench, chosen)
-        found = self.finish(bench, chosen)
         self.progress.advance()
         self.progress.finish()
-        return found
+        return self.finish(bench, chosen)
 
     def compare(
         self, bench: Bench, entries: Sequence[tuple[tuple[Reading, ...], Sequence[float]]]
@@ -198,15 +198,19 @@ class Tournament:
 
     def finish(self, bench: Bench, chosen: Tried) -> HeadSearch:
         """Fit the chosen head on every sample, and its temperature on what no sample's head saw."""
-        problem = self.problem
-        if not bench.whole:
+        problem, many = self.problem, not bench.whole
+        if many:
             count = f"; chosen on {len(bench.rows):,} samples"
             bench, before = Bench(problem, np.arange(problem.size)), chosen.trial
             names, priors = around(before)
             work = problem.size * problem.width(names) * problem.labels
             if work > SEARCH_WORK or problem.size * problem.labels > 4 * SEARCH_LOGITS:
                 priors = (before.penalty,)
-            chosen = bench.attempt(names, priors, balanced=before.class_weights)
+            numbers = np.unique(problem.folds)
+            self.progress.start(f"Fitting the head on {problem.size:,}", len(numbers) + 1)
+            chosen = bench.attempt(
+                names, priors, balanced=before.class_weights, after_fold=self.progress.advance
+            )
             chosen.trial = replace(chosen.trial, kept=True, why=before.why + count)
             self.trials[self.trials.index(before)] = chosen.trial
         trial, logits = chosen.trial, chosen.logits
@@ -214,6 +218,9 @@ class Tournament:
             late = f"; not tried, as the time was up: {', '.join(self.late)}"
             self.trials[self.trials.index(trial)] = replace(trial, why=trial.why + late)
         head = bench.fitter.final(trial.readings, trial.penalty, balanced=trial.class_weights)
+        if many:
+            self.progress.advance()
+            self.progress.finish()
         if bench.ridge:
             factor = log_scale(logits, problem.encoded)
             logits *= factor
