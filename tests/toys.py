@@ -70,6 +70,9 @@ class Numbers:
     def golden(self, spec, seed, count):
         return list(np.random.default_rng(seed).normal(size=(count, spec.width)))
 
+    def varied(self, spec, seed, count):
+        return self.golden(spec, seed, count)
+
 
 class Layers:
     """A source of one backbone, "two": two layers with weights from a seed."""

@@ -84,6 +84,10 @@ class Audio:
         """Make sounds by whole-number arithmetic, so that every machine makes the same ones."""
         return [_make(seed * 1009 + number, audio_spec(spec).rate) for number in range(count)]
 
+    def varied(self, spec: InputSpec, seed: int, count: int) -> list[Sound]:
+        """Make the same sort of sounds: no two of them are of the same tones."""
+        return self.golden(spec, seed, count)
+
 
 def _make(seed: int, rate: int) -> Sound:
     """Return a second or so of a few gliding tones and clicks that the seed decides."""

@@ -79,4 +79,10 @@ class Modality(Protocol):
         """Return a small likeness for the report: its `kind`, and `mime` with base64 `data`."""
 
     def golden(self, spec: InputSpec, seed: int, count: int) -> list[Any]:
-        """Generate `count` decoded inputs from a seed, to stand in for the user's in self-tests."""
+        """Generate `count` decoded inputs from a seed, to stand in for the user's in self-tests.
+
+        Models keep what they gave for them, so they stay the same from version to version.
+        """
+
+    def varied(self, spec: InputSpec, seed: int, count: int) -> list[Any]:
+        """Generate `count` decoded inputs, as unlike each other as generated ones can be."""

@@ -17,6 +17,7 @@ from headstart.modalities.image_facts import read_facts
 from headstart.modalities.image_read import FORMATS, open_bytes, read_picture
 from headstart.modalities.image_resample import collate, resample
 from headstart.modalities.image_twins import find_twins, sketch
+from headstart.modalities.image_varied import make_varied
 from headstart.modalities.image_views import make_view
 from headstart.schema import ImageSpec, InputSpec
 
@@ -103,6 +104,10 @@ class Image:
     def golden(self, spec: InputSpec, seed: int, count: int) -> list[Pillow.Image]:
         """Draw pictures by whole-number arithmetic, so that every machine draws the same ones."""
         return [_draw(seed * 1009 + number) for number in range(count)]
+
+    def varied(self, spec: InputSpec, seed: int, count: int) -> list[Pillow.Image]:
+        """Draw pictures of things that are none, each with other outlines, surfaces and light."""
+        return [make_varied(seed * 1009 + number) for number in range(count)]
 
 
 def _image_spec(spec: InputSpec) -> ImageSpec:
