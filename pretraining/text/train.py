@@ -160,6 +160,8 @@ class Training:
         return torch.tensor([ids.get(p.upper(), i) for i, p in enumerate(pieces)])
 
     def begin(self, tokenizer: Tokenizer) -> None:
+        if (self.run.out / "checkpoint.safetensors").exists():
+            return  # a resumed run has left the floor long ago
         ids = tokenizer.get_vocab()
         pieces = sorted(ids, key=ids.get)[: self.rows]  # type: ignore[arg-type]
         counts = np.bincount(self.base[self.arrays["s_ids"]], minlength=self.rows)

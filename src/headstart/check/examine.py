@@ -17,6 +17,7 @@ from headstart.check.duplicates import (
 )
 from headstart.check.files import find_damaged, find_misnamed, find_unreadable
 from headstart.check.flaws import find_flaws
+from headstart.check.leaks import find_leaks
 from headstart.check.looked import Looked, sort_findings
 from headstart.check.shape import find_outliers
 from headstart.check.shortcuts import find_shortcuts
@@ -33,6 +34,7 @@ LOOKS: tuple[Callable[[Looked], list[Finding]], ...] = (
     find_across_split,
     find_groups_across,
     find_flaws,
+    find_leaks,
     find_shortcuts,
     find_imbalance,
     find_copies,

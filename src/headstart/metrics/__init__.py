@@ -5,6 +5,7 @@ weighting counts each sample once and gives the value, the others are bootstrap 
 its uncertainty. numpy alone, so that reading a report or an evaluation costs no other import.
 """
 
+from headstart.metrics.grades import grade_figures, read_grades
 from headstart.metrics.intervals import (
     Resamples,
     draw,
@@ -22,6 +23,7 @@ __all__ = [
     "Resamples",
     "confusion",
     "draw",
+    "grade_figures",
     "macro",
     "macro_f1",
     "measure_multi",
@@ -31,6 +33,7 @@ __all__ = [
     "paired_difference",
     "positive_interval",
     "rank_measures",
+    "read_grades",
     "share_interval",
     "single_scores",
     "wilson",

@@ -1,7 +1,8 @@
-"""The pictures and sounds on a page: only plain ones go in, and they can be found there again.
+"""Pictures, sounds and texts on a page: only plain ones go in, and they can be found there again.
 
 A picture is `{"kind": "picture", "mime", "data"}`; a sound `{"kind": "sound", "mime", "data"}`
-with its spectrogram, a PNG, as `picture`. Data are base64.
+with its spectrogram, a PNG, as `picture`; a text `{"kind": "text", "mime", "data"}`. Data are
+base64.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ def sound_address(shown: Mapping[str, str] | None) -> str | None:
     """Return a data address for a sound to play, or None for anything that is not plainly one."""
     plain = shown and shown.get("kind") == "sound" and shown.get("mime") in PLAYED
     return _address(shown["mime"], shown.get("data")) if shown and plain else None
+
+
+def text_of(shown: Mapping[str, str] | None) -> str | None:
+    """Return a shown text, or None for anything that is not plainly one."""
+    if not shown or shown.get("kind") != "text":
+        return None
+    try:
+        return base64.b64decode(shown.get("data") or "", validate=True).decode("utf-8")
+    except ValueError:
+        return None
 
 
 def _address(mime: str, data: str | None) -> str | None:
@@ -72,7 +83,10 @@ class _Reader(HTMLParser):
         known = dict(attrs)
         match = ADDRESS.fullmatch(known.get("src") or "")
         of = known.get("data-of")
-        if tag == "img" and match and of:
+        if tag == "q" and of and known.get("data-kept"):
+            data = str(known["data-kept"])
+            self.found[of] = {"kind": "text", "mime": "text/plain", "data": data}
+        elif tag == "img" and match and of:
             self.found[of] = {"kind": "picture", "mime": match[1], "data": match[2]}
         elif tag == "audio" and match and of in self.found:
             # It stands after its spectrogram.

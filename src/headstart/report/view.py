@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from headstart.report.classes import by_class, confusion
 from headstart.report.names import clean, name, names, sentence
-from headstart.report.pictures import address, mark, sound_address
+from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
@@ -30,6 +30,7 @@ from headstart.report.words import (
 )
 from headstart.schema import MULTI
 
+LONGEST_TEXT = 700
 FIRST = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match", "roc_auc")
 MANY_CLASSES = 20
 MANY_FILES = 30
@@ -147,6 +148,8 @@ def _mistakes(
                 "sure": "" if sure is None else f"{in_hundred(sure)} %",
                 "picture": address(pictures.get(file)),
                 "sound": sound_address(pictures.get(file)),
+                "text": clean(text_of(pictures.get(file)) or "", LONGEST_TEXT),
+                "kept": mapping(pictures.get(file)).get("data", ""),
                 "alt": clean(f"{file}: is {', '.join(truth)}, taken for {', '.join(said)}"),
             }
         )

@@ -37,6 +37,8 @@ TITLES: dict[str, tuple[str, str]] = {
     ),
     "ece": ("Calibration error", "how far its probabilities are from the truth; lower is better"),
     "brier": ("Brier score", "squared error of the probabilities; lower is better"),
+    "grade_error": ("Grades off", "by how many grades answers are off on average; lower is better"),
+    "within_one_grade": ("Within one grade", "answers that are right or one grade off"),
     "precision": ("Precision", "how often it is right when it names this class"),
     "recall": ("Recall", "how much of this class it finds"),
     "f1": ("F1", "precision and recall in one"),
@@ -44,7 +46,7 @@ TITLES: dict[str, tuple[str, str]] = {
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Invisible marks that make text read in another order than it is written, to deceive."""
 
-UNBOUNDED = frozenset({"log_loss", "brier"})
+UNBOUNDED = frozenset({"log_loss", "brier", "grade_error"})
 THINGS = {"image": "pictures", "text": "texts", "audio": "recordings"}
 
 

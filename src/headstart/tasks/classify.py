@@ -114,6 +114,14 @@ class Classify:
         said = probabilities.argmax(1)
         crossed = len(labels) <= CROSS_AT_MOST
         notes = note_few(np.bincount(encoded, minlength=len(labels)), labels)
+        grades = metrics.read_grades(labels)
+        if grades is not None:
+            figures |= metrics.grade_figures(said, encoded, grades, resamples)
+            order = sorted(labels, key=lambda label: int(grades[labels.index(label)]))
+            notes += (
+                f"The labels are grades, from {order[0]} to {order[-1]}: answers are off by "
+                f"{figures['grade_error'].value:.2f} of a grade on average.",
+            )
         if not crossed:
             notes += (f"The confusion matrix of {len(labels):,} classes is left out.",)
         return Evaluation(
