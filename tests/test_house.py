@@ -32,6 +32,7 @@ FLOORS = {
     # Learning.
     2: {
         "activations",
+        "adapters",
         "calibrate",
         "cost",
         "features",
@@ -65,6 +66,7 @@ HOMES = {
     "huggingface_hub": {"backbones"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
+    "peft": {"adapters"},
     "pyarrow": {"dataset"},
     "rich": {"cli"},
     "scipy": {"metrics"},
@@ -77,7 +79,7 @@ HOMES = {
     "transformers": {"backbones"},
     "typer": {"cli"},
 }
-SLOW = {"timm", "transformers", "torchvision"}
+SLOW = {"peft", "timm", "transformers", "torchvision"}
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PUBLIC = [

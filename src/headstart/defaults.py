@@ -69,6 +69,22 @@ def steps_down(depth: int, lowest: int) -> list[int]:
     return [depth - each for each in sorted(steps)]
 
 
+ADAPTER_RANK = 8
+"""In the paper's table of ranks 4 to 8 do as well as 64 (Hu et al. 2021, section 7.2)."""
+
+ADAPTER_RATE = 1e-3
+"""Ten times the topmost stage's, in every stage: adapters begin at nothing, and what they come to
+is bounded by their rank."""
+
+
+def adapted_stages(depth: int) -> int:
+    """Return how many stages from the top get adapters: half.
+
+    The frozen lower half, where nets are most general, then runs once and is read from the store.
+    """
+    return max(1, (depth + 1) // 2)
+
+
 def tuning_epochs(samples: int) -> int:
     """Return for how many epochs a pretrained net is trained at most."""
     steps_an_epoch = max(1, samples // batch_size(samples))

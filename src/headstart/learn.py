@@ -16,6 +16,7 @@ import torch
 
 from headstart import defaults, features
 from headstart.activations import at_boundary
+from headstart.adapters import Adapters, insert, require_layers, straightened
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import fresh_weights, open_backbone
 from headstart.calibrate import fit_temperature
@@ -74,6 +75,13 @@ def plan(job: Job, depth: int) -> list[Phase]:
     return phases
 
 
+def require_stages(phases: Sequence[Phase], backbone: Backbone) -> None:
+    """Refuse phases that the stages of a backbone cannot do, before anything long begins."""
+    for phase in phases:
+        if phase.adapters:
+            require_layers(backbone, phase.boundary, phase.adapters)
+
+
 def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
     """Return a number a sample, equal exactly for samples of one group; the lone get their own."""
     numbers: dict[object, int] = {}
@@ -95,6 +103,7 @@ class _Learning:
         self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
         self.reference = self.backbone.fingerprint()
         self.phases = plan(job, self.backbone.depth)
+        require_stages(self.phases, self.backbone)
         self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
         self.groups = group_numbers(job.samples)
         if self.groups.max(initial=0) == 0:
@@ -114,6 +123,7 @@ class _Learning:
         self.out_of_fold: np.ndarray | None = None
         self.head: Head | None = None
         self.boundary: int | None = None
+        self.adapters: Adapters | None = None
         self.precision = "float32"
 
     def left(self) -> float | None:
@@ -191,6 +201,9 @@ class _Learning:
         if phase.fresh:
             fresh_weights(backbone, phase.boundary, job.seed)
         self.fetch, self.boundary = self.fetch_at(phase), phase.boundary
+        if phase.adapters and self.adapters is None:
+            state = self.fetch([(0, 0)])
+            self.adapters = insert(backbone, phase.boundary, phase.adapters, state, job.seed)
         layer = self.layer(phase)
         modules = {"body": backbone.module, "head": layer}
         if self.is_first(number):
@@ -215,9 +228,12 @@ class _Learning:
             logits, why = outcome.validation_logits, _why(outcome)
             if phase is self.phases[-1] and not phase.fresh:
                 share, logits = choose_share(
-                    modules, self.before, lambda: self.ask(layer, self.validating),
-                    self.encoded[self.validating], job.keep,
-                )  # fmt: skip
+                    modules,
+                    straightened(self.before, state_of(modules)),
+                    lambda: self.ask(layer, self.validating),
+                    self.encoded[self.validating],
+                    job.keep,
+                )
                 backbone.changed()
                 why += f"; {share:.0%} of the old weights kept" if share else ""
             figure = self.judge(logits)
@@ -309,7 +325,8 @@ def learn(
         job.labels,
         job.strategy,
         choose(work.backbone, work.modality),
-        trained=work.backbone.fingerprint() != work.reference,
+        trained=not work.adapters and work.backbone.fingerprint() != work.reference,
+        adapters=work.adapters,
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
     )
@@ -328,5 +345,9 @@ def try_out(
 ) -> tuple[np.ndarray, float]:
     """Learn a job and return its logits of other samples and its temperature; keep no model."""
     work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
-    head = work.run()
-    return head.logits(work.vectors(head, others)), head.temperature
+    try:
+        head = work.run()
+        return head.logits(work.vectors(head, others)), head.temperature
+    finally:
+        if work.adapters is not None:
+            work.adapters.remove()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.adapters import Adapters
 from headstart.backbones.base import Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
@@ -30,7 +31,8 @@ class Model:
     """What `fit` hands over. `evaluation` is the content of `evaluation.json`.
 
     `trained` says that the backbone's weights are no longer those its name stands for, so they
-    travel in the model folder. `strategy` names how the model was made.
+    travel in the model folder; `adapters` are those trained beside weights that stayed. `strategy`
+    names how the model was made.
     """
 
     modality: Modality
@@ -41,6 +43,7 @@ class Model:
     strategy: str
     precision: str
     trained: bool = False
+    adapters: Adapters | None = None
     novelty: Novelty | None = None
     choices: tuple[Choice, ...] = ()
     evaluation: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +88,12 @@ class Model:
         """Return the vectors that the head stands on, a row an input."""
         batches = self._read(self._samples(inputs), None)
         return np.concatenate([self._vectors(batch) for batch in batches])
+
+    def merge(self) -> None:
+        """Add what adapters do to the backbone's own weights, which then travel with the model."""
+        if self.adapters is not None:
+            self.adapters.merge()
+            self.adapters, self.trained = None, True
 
     def save(self, folder: str | Path, *, self_contained: bool = False) -> Path:
         """Write the model folder; see `headstart.model_folder`."""

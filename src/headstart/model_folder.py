@@ -2,6 +2,8 @@
 
     model.json            what the model is made of, with the hashes of the rest (but the report)
     head.safetensors      the head, and what it takes to tell an unknown input
+    adapter_model.safetensors, adapter_config.json
+                          low-rank adapters, where they were trained, as peft itself writes them
     backbone.safetensors  only when the weights are not those the backbone's name stands for,
                           or with `self_contained`; beside it what its input is made with
                           (tokenizer.json)
@@ -27,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart import __version__
+from headstart import __version__, adapters
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import build_backbone, open_backbone, split_name
 from headstart.errors import ModelFolderError, StorageError
@@ -44,7 +46,9 @@ GOLDEN_COUNT = 2
 GOLDEN_TOLERANCE = 0.01
 MANIFEST, HEAD, WEIGHTS = "model.json", "head.safetensors", "backbone.safetensors"
 EVALUATION, REPORT = "evaluation.json", "report.html"
-OURS = (HEAD, WEIGHTS, TOKENIZER, EVALUATION, REPORT)
+ADAPTERS = (adapters.CONFIG, adapters.WEIGHTS)
+VOUCHED = (HEAD, WEIGHTS, TOKENIZER, *ADAPTERS, EVALUATION)
+OURS = (*VOUCHED, REPORT)
 
 
 def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
@@ -70,9 +74,11 @@ def save(model: Model, folder: Path, *, self_contained: bool = False) -> Path:
         draft(HEAD, _to_bytes(_head_tensors(model)))
         draft(EVALUATION, json.dumps(model.evaluation, indent=1).encode())
         if contained:
-            draft(WEIGHTS, _to_bytes(_weights(model.backbone)))
+            draft(WEIGHTS, _to_bytes(_weights(model)))
             for name, text in model.backbone.spec.files().items():
                 draft(name, text.encode())
+        for name, content in (model.adapters.files() if model.adapters else {}).items():
+            draft(name, content)
         manifest = _manifest(model, contained)
         manifest["files"] = {name: _hash(path) for name, path in drafts.items()}
         manifest["seal"] = _seal(manifest)
@@ -144,7 +150,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
     if missing := {HEAD, EVALUATION} - set(manifest["files"]):
         raise _damaged(folder, f"{MANIFEST} does not vouch for {min(missing)}")
     for name, expected in manifest["files"].items():
-        if name not in (HEAD, WEIGHTS, TOKENIZER, EVALUATION):
+        if name not in VOUCHED:
             raise _damaged(folder, f"{MANIFEST} names a file that no model has: {name!r}")
         if not (folder / name).is_file():
             raise _damaged(folder, f"{name} is missing")
@@ -152,6 +158,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
             raise _damaged(folder, f"{name} is not as it was written")
     tensors = _read_tensors(folder / HEAD)
     backbone = _open(folder, manifest["backbone"], offline)
+    inserted = _take_adapters(folder, manifest, backbone)
     head = Head.from_arrays(manifest["head"]["readings"], _part(tensors, "head."))
     novelty = _part(tensors, "novelty.")
     model = Model(
@@ -163,6 +170,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
         manifest["strategy"],
         manifest["precision"],
         trained=bool(manifest["backbone"]["trained"]),
+        adapters=inserted,
         novelty=Novelty.from_arrays(novelty) if novelty else None,
         evaluation=read_evaluation(folder),
     )
@@ -214,7 +222,9 @@ def _manifest(model: Model, contained: bool) -> dict[str, Any]:
         "precision": model.precision,
         "backbone": {
             "name": model.backbone.name,
-            "fingerprint": model.backbone.fingerprint(),
+            "fingerprint": (
+                model.adapters.reference if model.adapters else model.backbone.fingerprint()
+            ),
             "recipe": dict(model.backbone.recipe),
             "contained": contained,
             "trained": model.trained,
@@ -272,6 +282,17 @@ def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
     return backbone
 
 
+def _take_adapters(
+    folder: Path, manifest: Mapping[str, Any], backbone: Backbone
+) -> adapters.Adapters | None:
+    if not any(name in manifest["files"] for name in ADAPTERS):
+        return None
+    if not all(name in manifest["files"] for name in ADAPTERS):
+        raise ValueError(f"of {' and '.join(ADAPTERS)}, only one is there")
+    about = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
+    return adapters.take_up(backbone, about, _read_tensors(folder / adapters.WEIGHTS))
+
+
 def _head_tensors(model: Model) -> dict[str, np.ndarray]:
     tensors = {f"head.{name}": array for name, array in model.head.arrays().items()}
     if model.novelty is not None:
@@ -284,9 +305,11 @@ def _part(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
     return {n.removeprefix(prefix): array for n, array in tensors.items() if n.startswith(prefix)}
 
 
-def _weights(backbone: Backbone) -> dict[str, np.ndarray]:
+def _weights(model: Model) -> dict[str, np.ndarray]:
+    beside = model.adapters.weights_beside() if model.adapters else None
+    tensors = beside or model.backbone.module.state_dict()
     # Tied weights appear once under each name; safetensors wants copies, not shared memory.
-    return {n: t.detach().cpu().numpy().copy() for n, t in backbone.module.state_dict().items()}
+    return {n: t.detach().cpu().numpy().copy() for n, t in tensors.items()}
 
 
 def _to_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:

@@ -19,7 +19,7 @@ from torch import nn
 
 from headstart.backbones.base import Backbone
 from headstart.errors import Failure
-from headstart.freezing import freeze, seal, verify
+from headstart.freezing import freeze, moving, seal_frozen, verify
 from headstart.heads import Reading
 from headstart.heads.layer import HeadLayer
 from headstart.journal import Nowhere, Page
@@ -87,7 +87,7 @@ def train(
     page: Page | None = None,
 ) -> Outcome:
     """Run one phase on the learning positions; leave the state that validated best."""
-    sealed = seal(backbone, phase.boundary)
+    sealed = seal_frozen(backbone, phase.boundary)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -258,9 +258,9 @@ class _Run:
 
     def moving(self) -> Tensors:
         """Return every tensor that the phase may change, by name."""
+        names = moving(self.backbone, self.phase.boundary)
         state = self.backbone.module.state_dict()
-        opened = self.backbone.stages[self.phase.boundary :]
-        body = {name: state[name] for stage in opened for name in stage.owns if name in state}
+        body = {name: tensor for name, tensor in state.items() if name in names}
         return body | {f"head.{name}": each for name, each in self.head.named_parameters()}
 
     def snapshot(self) -> Tensors:

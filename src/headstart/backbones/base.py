@@ -50,7 +50,8 @@ class Backbone:
     weights and no network (see `BackboneSource.build`). `read` turns the state at a boundary into
     named vectors per example ("mean", "grid", "token", ...), which heads stand on. `unowned` names
     the parameters of the classifier that the checkpoint came with: no stage runs it, so none owns
-    it and nothing trains it; it stays in the module to measure what is forgotten.
+    it and nothing trains it; it stays in the module to measure what is forgotten. `adapters` names
+    the parameters of low-rank adapters, where some were inserted: then only they are trained.
 
     `classify` turns the last state into that classifier's scores, where the checkpoint has one.
     `reference` says what readings were like on inputs that the net was pretrained on, where that
@@ -67,6 +68,7 @@ class Backbone:
     read: Callable[[State, int], dict[str, torch.Tensor]]
     opaque: bool = False
     unowned: tuple[str, ...] = ()
+    adapters: frozenset[str] = frozenset()
     classify: Callable[[State], torch.Tensor] | None = None
     reference: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
     _fingerprint: str = field(default="", repr=False)
