@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from headstart.check.looked import Looked, count_things, name_files, say_labels
 from headstart.schema import Finding
 
+COPIES = ("is an exact copy", "are exact copies")
+
 
 def find_conflicts(looked: Looked) -> list[Finding]:
     """Name what stands in the data under different labels."""
@@ -108,10 +110,10 @@ def find_copies(looked: Looked) -> list[Finding]:
     near = [group for group in near if len(group) > 1]
     findings = []
     if exact:
-        one, many = "is an exact copy of another file", "are exact copies of another file"
+        one, many = (f"{verb} of another {looked.thing}" for verb in COPIES)
         findings.append(_say_copies(looked, "exact_copies", exact, one, many))
     if near:
-        what = "the same as another file, stored again (re-encoded, or changed a little)"
+        what = f"the same as another {looked.thing}, stored again (re-encoded, or changed a little)"
         findings.append(_say_copies(looked, "near_copies", near, f"shows {what}", f"show {what}"))
     return findings
 
@@ -125,8 +127,8 @@ def _say_copies(
     return Finding(
         kind,
         "warning",
-        f"{count_things(extra, 'file')} of {len(looked.samples):,} {one if extra == 1 else many}, "
-        f"in {count_things(len(groups), 'group')}; such as {names}.",
+        f"{count_things(extra, looked.thing)} of {len(looked.samples):,} "
+        f"{one if extra == 1 else many}, in {count_things(len(groups), 'group')}; such as {names}.",
         "headstart keeps each group on one side of every split that it makes, so they do not "
         "flatter its figures. They count more than once in training: keep one of each, unless that "
         "is meant.",

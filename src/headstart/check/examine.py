@@ -101,5 +101,12 @@ def examine(
         groups = modality.twins(np.stack(rows)) if rows else []
     else:
         groups = [[new[position] for position in group if position in new] for group in twins]
-    looked = Looked(tuple(kept), learning, tuple(facts), tuple(map(tuple, groups)), tuple(aside))
+    looked = Looked(
+        tuple(kept),
+        learning,
+        tuple(facts),
+        tuple(map(tuple, groups)),
+        tuple(aside),
+        "text" if modality.inline else "file",
+    )
     return sort_findings(finding for find in LOOKS for finding in find(looked))

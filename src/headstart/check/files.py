@@ -32,9 +32,10 @@ def find_unreadable(looked: Looked) -> list[Finding]:
     for alike in causes.values():
         first = alike[0]
         if len(alike) == 1:
-            message = f"1 file cannot be used: {first.name}: {first.why}"
+            message = f"1 {looked.thing} cannot be used: {first.name}: {first.why}"
         else:
-            message = f"{len(alike):,} files cannot be used, such as {first.name}: {first.why}"
+            count = count_things(len(alike), looked.thing)
+            message = f"{count} cannot be used, such as {first.name}: {first.why}"
         findings.append(
             Finding(
                 "unreadable",

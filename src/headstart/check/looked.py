@@ -18,7 +18,8 @@ class Looked:
     """Data as `check` sees it: the samples to learn from, then the person's own test part.
 
     `facts` go with the samples by position; those that were not asked for are empty. `twins` are
-    groups of positions that show the same thing, copies of one file among them.
+    groups of positions that show the same thing, copies of one file among them. `thing` is what an
+    example is called: a file, or a text that stands in the table itself.
     """
 
     samples: tuple[Sample, ...]
@@ -26,6 +27,7 @@ class Looked:
     facts: tuple[Mapping[str, Any], ...]
     twins: tuple[tuple[int, ...], ...]
     set_aside: tuple[Unreadable, ...] = ()
+    thing: str = "file"
 
     def in_test(self, position: int) -> bool:
         """Tell whether the sample at a position is of the person's own test part."""

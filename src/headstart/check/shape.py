@@ -72,7 +72,7 @@ def _say_numbers(looked: Looked, name: str, positions: list[int], middle: float)
     return Finding(
         "outlier",
         "info",
-        f"{count_things(len(positions), 'file is', 'files are')} out of line in {name}, such as "
+        f"{count_things(len(positions), looked.thing)} out of line in {name}, such as "
         f"{looked.samples[first].name} with {looked.facts[first][name]:,} where the middle one "
         f"has {middle:,.{0 if middle >= 100 else 2}f}.",
         "Look whether they belong here: placeholders, icons and screenshots often do not.",
@@ -103,7 +103,7 @@ def _say_words(
         Finding(
             "mixed",
             "info",
-            f"Files differ in {'; in '.join(spreads)}.",
+            f"{looked.thing.capitalize()}s differ in {'; in '.join(spreads)}.",
             "They are all brought to one form before the model sees them"
             + ("; look whether the rare ones belong among the others." if rare else "."),
             name_files(looked.samples, (known[at] for at in sorted(rare))),

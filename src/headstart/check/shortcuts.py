@@ -222,12 +222,12 @@ def _say(looked: Looked, rules: Sequence[Rule], described: str, examples: Sequen
     return Finding(
         "shortcut",
         "problem" if best.strength >= STRONG else "warning",
-        f"Going by one thing about a file, '{best.fact}', the labels can be told apart with a "
-        f"balanced accuracy of {best.score:.0%}, where guessing gets {best.guessing:.0%}."
+        f"Going by one thing about a {looked.thing}, '{best.fact}', the labels can be told apart "
+        f"with a balanced accuracy of {best.score:.0%}, where guessing gets {best.guessing:.0%}."
         f"{described}{also}",
         "Find out where the difference comes from. If the labels came from different sources, mix "
-        "the sources or bring all files to one form; else a model may learn the source and fail "
-        "elsewhere.",
+        f"the sources or bring all {looked.thing}s to one form; else a model may learn the source "
+        "and fail elsewhere.",
         name_files(looked.samples, examples),
         len(examples),
     )

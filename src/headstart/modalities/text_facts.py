@@ -27,7 +27,7 @@ def read_facts(raw: Parts) -> dict[str, Any]:
         "digits": any(sign.isdecimal() for sign in head),
         "web address": bool(ADDRESS.search(head)),
         "markup": bool(MARKUP.search(head)),
-        "last sign": "letter" if text.rstrip()[-1].isalnum() else text.rstrip()[-1],
+        "closing mark": not text.rstrip()[-1].isalnum(),
         "blank around": text != text.strip(),
         "script": _script(letters),
     }
