@@ -245,14 +245,15 @@ class Training:
         width = pool.padded(int(self.arrays["s_len"][batch].max()), self.device)
         ids, mask, word = self.students.rows(index, width)
         with self.half():
-            state = self.net.run({"x": self.recase(ids), "mask": mask})
+            stop = 1 if self.static else None
+            state = self.net.run({"x": self.recase(ids), "mask": mask}, stop=stop)
             sentence = self.net.sentence(state)
         sentence, target = sentence.float(), F.normalize(self.targets[index].float(), dim=-1)
         parts = {
             "direction": objective.direction(sentence, target),
             "neighbourhood": objective.neighbourhood(sentence, target),
         }
-        if self.step % self.run.words_every == 0:
+        if self.step % self.run.words_every == 0 and not self.static:
             width_t = pool.padded(int(self.arrays["t_len"][batch].max()), self.device)
             ids_t, mask_t, word_t = self.teachers.rows(index, width_t)
             if self.word_states is None:
@@ -265,7 +266,16 @@ class Training:
             parts["words"] = objective.words_direction(tokens, word, states_t, word_t, words)
         return parts
 
-    def rate(self, share: float) -> float:
+    @property
+    def static(self) -> bool:
+        """Tell whether only the first stage learns yet: fifty times as many texts a second."""
+        return bool(self.elapsed < self.run.static_minutes * 60.0)
+
+    def rate(self) -> float:
+        if self.static:
+            return float(2 * self.run.rate)
+        begin, end = self.run.static_minutes * 60.0, self.run.minutes * 60.0
+        share = (self.elapsed - begin) / (end - begin)
         warm = min(1.0, share / 0.02)
         return float(self.run.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))))
 
@@ -276,14 +286,16 @@ class Training:
         weights = {"direction": 4.0, "neighbourhood": 1.0, "words": self.run.words_weight}
         while self.elapsed < budget:
             seed = self.run.seed + 1000 * self.epoch
-            for batch in pool.plan(self.arrays["s_len"], self.run.tokens, self.run.batch, seed):
+            static, larger = self.static, 4 if self.static else 1
+            tokens, most = larger * self.run.tokens, larger * self.run.batch
+            for batch in pool.plan(self.arrays["s_len"], tokens, most, seed):
                 if len(batch) < 32:
                     continue  # too few for similarity rows to mean anything
                 self.elapsed = spent + time.time() - began
-                if self.elapsed >= budget:
+                if self.elapsed >= budget or self.static != static:
                     break
                 for group in self.optimiser.param_groups:
-                    group["lr"] = self.rate(self.elapsed / budget)
+                    group["lr"] = self.rate()
                 parts = self.loss(batch)
                 self.optimiser.zero_grad(set_to_none=True)
                 torch.stack([weights[k] * v for k, v in parts.items()]).sum().backward()
@@ -327,6 +339,9 @@ def arguments() -> Run:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="folder for the tokenised pool")
     parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument(
+        "--static-minutes", type=float, default=0.0, help="of them, for the first stage alone"
+    )
     parser.add_argument("--limit", type=int, help="only so many passages: for a try")
     parser.add_argument("--rounds", type=int, default=2, help="times each passage is cut anew")
     parser.add_argument("--made", type=int, default=900_000, help="requests made from patterns")
