@@ -44,6 +44,7 @@ FLOORS = {
         "matrix",
         "model",
         "model_folder",
+        "norms",
         "novelty",
         "precision",
         "segment",

@@ -64,6 +64,9 @@ def seconds(
     for phase in phases:
         if phase.objective == "solve":
             continue
+        if phase.objective == "estimate":
+            total += samples * cost.below(len(cost.stages))
+            continue
         if not views_kept and phase.boundary:
             below = cost.below(phase.boundary) if not made else sum(cost.stages[: phase.boundary])
             total += samples * phase.views * below

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from headstart import defaults, features
+from headstart import defaults, features, norms
 from headstart.activations import at_boundary
 from headstart.adapters import Adapters, insert, require_layers, straightened
 from headstart.backbones.base import Backbone
@@ -80,6 +80,8 @@ def require_stages(phases: Sequence[Phase], backbone: Backbone) -> None:
     for phase in phases:
         if phase.adapters:
             require_layers(backbone, phase.boundary, phase.adapters)
+        if phase.objective == "estimate":
+            norms.require_norms(backbone, phase.boundary)
 
 
 def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
@@ -135,6 +137,8 @@ class _Learning:
             journal = self.journal.within(f"phase-{at}")
             if phase.objective == "solve":
                 self.head = self.solve(phase, journal)
+            elif phase.objective == "estimate":
+                self.estimate(phase)
             else:
                 self.head = self.train(phase, at, journal)
         if self.head is None:
@@ -194,6 +198,14 @@ class _Learning:
         page.write(tensors, notes)
         return chosen.head
 
+    def estimate(self, phase: Phase) -> None:
+        """Take BatchNorm statistics anew from what is learnt from, in mixed batches of one size."""
+        fetch = self.fetch_at(phase)
+        mixed = np.random.default_rng(self.job.seed).permutation(self.learning)
+        batches = np.array_split(mixed, max(1, len(mixed) // phase.batch_size))
+        states = (fetch([(int(position), 0) for position in batch]) for batch in batches)
+        norms.estimate(self.backbone, phase.boundary, states)
+
     def train(self, phase: Phase, number: int, journal: Journal | Nowhere) -> Head:
         """Run the optimiser loop on one phase, from the boundary up, and read off its head."""
         job, backbone, begun = self.job, self.backbone, time.perf_counter()
@@ -248,7 +260,7 @@ class _Learning:
 
     def is_first(self, number: int) -> bool:
         """Tell whether no phase before this one trained anything."""
-        return all(each.objective == "solve" for each in self.phases[:number])
+        return all(each.objective != "train" for each in self.phases[:number])
 
     def fetch_at(self, phase: Phase) -> Fetch:
         return at_boundary(

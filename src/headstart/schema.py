@@ -190,7 +190,8 @@ class Phase:
 
     `boundary` is the freeze boundary k: stages before it are frozen, stages from it on are trained.
     `objective` "solve" fits the head in closed form or by a convex solver on cached features, from
-    the readings of boundary `reads_from` upwards; "train" runs the optimiser loop. `fresh` gives
+    the readings of boundary `reads_from` upwards; "train" runs the optimiser loop; "estimate" takes
+    BatchNorm's running statistics anew from the inputs and changes nothing else. `fresh` gives
     the trained stages, and the head, new weights first. `adapters` is the rank of the low-rank
     adapters that are trained in place of the stages' own weights (0: none).
 
@@ -201,7 +202,7 @@ class Phase:
 
     name: str
     boundary: int
-    objective: Literal["solve", "train"] = "solve"
+    objective: Literal["solve", "train", "estimate"] = "solve"
     reads_from: int = 0
     fresh: bool = False
     adapters: int = 0
