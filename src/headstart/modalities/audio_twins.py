@@ -1,9 +1,11 @@
 """Telling that two files are one recording: encoded again, louder, at another rate, in stereo.
 
 A sketch says how loud each of 16 bands is in each of 48 equal parts of the sound, which is trimmed
-of silence first, because encoders put some before it. Two sounds are twins when they last as long
-and the loud places of the one are those of the other within the error that encoders make; two
-takes of one word by one speaker differ by several times as much.
+of silence first, because encoders put some before it. Two sounds are twins when they last as long,
+the loud places of the one are those of the other within the error that encoders make (two takes of
+one word by one speaker differ by several times as much), and so is what is left of them without
+each part's and each band's mean: two recordings of one hum or rain are as loud everywhere, but
+flicker each in its own way.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ FAINT = 25.0
 CLOSE = 1.2
 ANYWHERE = 6.0
 """Decibels by which twins differ: on average, and at all but 2 % of places."""
+
+
+FLICKER = 0.8
+"""How far what is left must be correlated."""
 
 
 def sketch(sound: Sound) -> np.ndarray:
@@ -71,6 +77,7 @@ def sketch(sound: Sound) -> np.ndarray:
 def find_twins(sketches: np.ndarray) -> list[list[int]]:
     """Return groups of rows (two or more each) that are one recording."""
     body = sketches[:, :-2].astype(np.float32) * STEP
+    left = _flicker(body)
     lasting = sketches[:, -2].astype(np.int64) * 256 + sketches[:, -1]
     seconds = 1e-3 * np.exp(lasting / 4000)
     order = np.argsort(seconds, kind="stable")
@@ -87,13 +94,24 @@ def find_twins(sketches: np.ndarray) -> list[list[int]]:
         others = order[place + 1 : ends[place]]
         for start in range(0, len(others), 4096):
             part = others[start : start + 4096]
-            for other in part[_same(body[row], body[part])].tolist():
+            same = _same(body[row], body[part]) & (left[part] @ left[row] >= FLICKER)
+            for other in part[same].tolist():
                 first, second = sorted((root(int(row)), root(other)))
                 above[second] = first
     groups: dict[int, list[int]] = {}
     for row in range(len(sketches)):
         groups.setdefault(root(row), []).append(row)
     return sorted(group for group in groups.values() if len(group) > 1)
+
+
+def _flicker(body: np.ndarray) -> np.ndarray:
+    """Return what is left without each part's and each band's mean, at length one."""
+    levels = np.maximum(body, FLOOR - FAINT).reshape(-1, PARTS, BANDS)
+    levels -= levels.mean(1, keepdims=True)
+    levels -= levels.mean(2, keepdims=True)
+    flat = levels.reshape(len(body), -1)
+    left: np.ndarray = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3)
+    return left
 
 
 def _same(one: np.ndarray, others: np.ndarray) -> np.ndarray:
