@@ -85,14 +85,14 @@ class Adapters:
     def weights_beside(self) -> Tensors:
         """Return the tensors of the backbone without its adapters, by the library's own names."""
         return {
-            name.replace(".base_layer.", ".") if self._moved(name) else name: tensor
+            self._plain(name): tensor
             for name, tensor in self.backbone.module.state_dict().items()
             if name not in self.backbone.adapters
         }
 
-    def _moved(self, name: str) -> bool:
-        layer, found, _ = name.rpartition(".base_layer.")
-        return bool(found) and layer in self.layers
+    def _plain(self, name: str) -> str:
+        layer, _, kind = name.rpartition(".base_layer.")
+        return f"{layer}.{kind}" if layer in self.layers else name
 
     def files(self) -> dict[str, bytes]:
         """Return what peft itself would save, by file name."""
@@ -230,7 +230,9 @@ def _run_through(
 
 
 def _no_layers(backbone: Backbone, boundary: int) -> UserError:
-    where = "" if boundary == 0 else f" in its top {backbone.depth - boundary} stages"
+    count = backbone.depth - boundary
+    top = "top stage" if count == 1 else f"top {count} stages"
+    where = f" in its {top}" if boundary else ""
     return UserError(
         f"{backbone.name} has no linear layers{where} that adapters could stand beside.",
         "Use --strategy partial or full, which train the weights themselves, or a transformer as "

@@ -24,7 +24,7 @@ from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError, Failure, UnknownName, UserError, closest
 from headstart.journal import Journal, Nowhere
 from headstart.keep import blend, state_of
-from headstart.learn import Job, group_numbers, learn, plan, try_out
+from headstart.learn import Job, group_numbers, learn, plan, require_stages, try_out
 from headstart.metrics import draw, paired, paired_difference, share_interval
 from headstart.model import Model
 from headstart.progress import Progress, Silent
@@ -34,8 +34,9 @@ from headstart.tasks.base import Task
 
 AUTO = "auto"
 PROBE = "probe"
-TOP_STAGES = ("partial", "gradual")
-NOTHING_TO_KEEP = (PROBE, "scratch")
+TOP_STAGES = ("partial", "gradual", "lora")
+WITH_ADAPTERS = ("lora",)
+NOTHING_TO_KEEP = (PROBE, "adapt", "scratch")
 
 
 @dataclass(frozen=True)
@@ -254,12 +255,14 @@ def make(
     return Ladder(job, backbone, progress or Silent(), journal or Nowhere()).climb()
 
 
-def check_depth(strategy: str, unfreeze: int | None, keep: float | None) -> None:
-    """Refuse numbers that the strategy has no use for, or that are none."""
+def check_depth(
+    strategy: str, unfreeze: int | None, keep: float | None, merge: bool = False
+) -> None:
+    """Refuse what the strategy has no use for, and numbers that are none."""
     if unfreeze is not None and strategy not in TOP_STAGES:
         raise UserError(
             f"--unfreeze says how many stages to train, and {strategy} does not ask.",
-            f"Use it with --strategy {' or '.join(TOP_STAGES)}.",
+            f"Use it with --strategy {', '.join(TOP_STAGES[:-1])} or {TOP_STAGES[-1]}.",
         )
     if keep is not None and not (isinstance(keep, int | float) and 0 <= keep <= 1):
         raise UserError(
@@ -271,6 +274,17 @@ def check_depth(strategy: str, unfreeze: int | None, keep: float | None) -> None
             f"--keep mixes old weights with trained ones; {strategy} leaves nothing to mix.",
             "Use it with a strategy that trains the backbone's own weights, such as partial.",
         )
+    if merge and strategy not in WITH_ADAPTERS:
+        raise UserError(
+            f"--merge adds adapters to the weights beside them, and {strategy} makes none.",
+            f"Leave it out, or use --strategy {' or '.join(WITH_ADAPTERS)}.",
+        )
+
+
+def check_stages(job: Job, backbone: Backbone) -> None:
+    """Refuse what the stages of a backbone cannot do, before anything long begins."""
+    if job.strategy != AUTO:
+        require_stages(plan(job, backbone.depth), backbone)
 
 
 def check_strategy(name: str) -> str:

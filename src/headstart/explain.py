@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart import cost, dataset, defaults
 from headstart.backbones.source import open_backbone
-from headstart.choose import AUTO, PROBE, check_depth, check_strategy
+from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
 from headstart.learn import Job, plan
 from headstart.recognise import recognise, require_fitting
 from headstart.schema import Phase
@@ -59,6 +59,7 @@ def explain(
     job = Job(tuple(found.samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
     steps = []
     for name in names:
+        check_stages(replace(job, strategy=name), opened)
         phases = plan(replace(job, strategy=name), opened.depth)
         steps.append(
             {
@@ -88,6 +89,7 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
     if phase.objective == "solve":
         return "solve the head on features computed once; nothing in the backbone moves"
     opened = "every stage" if phase.boundary == 0 else f"stages {phase.boundary + 1} to {depth}"
+    beside = f"adapters of rank {phase.adapters} in " if phase.adapters else ""
     lowest = phase.backbone_rate * phase.decay ** (depth - 1 - phase.boundary)
     rates = f"rates: head {phase.rate:g}, top stage {phase.backbone_rate:g}, lowest {lowest:.1g}"
     below = (
@@ -96,6 +98,6 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
         else f"every step runs all {depth} stages"
     )
     return (
-        f"train {opened} on {samples:,} examples for at most {phase.epochs} epochs, or until "
+        f"train {beside}{opened} on {samples:,} examples for at most {phase.epochs} epochs, or until "
         f"{phase.patience} bring nothing; {rates}; {below}"
     )

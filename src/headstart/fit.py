@@ -15,7 +15,7 @@ from headstart import __version__, dataset, features, model_folder
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
-from headstart.choose import PROBE, check_depth, check_strategy, make
+from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make
 from headstart.dataset import splits
 from headstart.errors import DataError, HeadstartError, UserError
 from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
@@ -76,6 +76,7 @@ def fit(
     offline: bool = False,
     strict: bool = False,
     self_contained: bool = False,
+    merge: bool = False,
     restart: bool = False,
     pictures: bool = True,
     progress: Progress | None = None,
@@ -87,9 +88,10 @@ def fit(
     a table's columns. `backbone` is the bundled one for the kind of data unless named. `test` is a
     held-out set of your own, in the same form; without one, a fifth is sealed after near-duplicates
     are grouped. `time` is a budget in seconds.
-    `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial` and `gradual`
-    train, and `keep` how much of the old weights is kept after training (0 to 1). A run that was
-    interrupted goes on when the same call is made again; `restart` throws away what it had done.
+    `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial`, `gradual` and
+    `lora` train, and `keep` how much of the old weights is kept after training (0 to 1). `merge`
+    adds the adapters of `lora` to the weights beside them. A run that was interrupted goes on when
+    the same call is made again; `restart` throws away what it had done.
     With `out` the model folder is written there, in place of a model that is there. The evidence
     is in `model.evaluation`.
 
@@ -102,7 +104,7 @@ def fit(
     progress = progress or Silent()
     _check_numbers(seed, time)
     about = check_strategy(strategy)
-    check_depth(strategy, unfreeze, keep)
+    check_depth(strategy, unfreeze, keep, merge)
     if task is not None:
         TASKS.get(task)
     if out is not None:
@@ -128,6 +130,8 @@ def fit(
     backbone = backbone or f"bundled/{modality.name}"
     opened = open_backbone(backbone, offline=offline)
     require_fitting(opened, modality, name_of(data))
+    asked = Job(tuple(found.samples), (), backbone=backbone, strategy=strategy, unfreeze=unfreeze)
+    check_stages(asked, opened)
     count = len(found.samples) + len(found.test or ())
     _announce(count, opened, modality, strategy, about, progress)
 
@@ -168,6 +172,8 @@ def fit(
     except HeadstartError:
         journal.done()  # it would end the same way again
         raise
+    if merge:
+        model.merge()
     head_seconds = clock.perf_counter() - solving
 
     model.evaluation = _evidence(model, sides, set_aside, kind, seed, progress)

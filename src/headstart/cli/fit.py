@@ -43,7 +43,8 @@ def fit(
             rich_help_panel=options.MODEL,
             help="How deep to go: auto (deeper only where that surely helps), probe (a new head "
             "on the frozen backbone), partial (the top stages too), gradual (stage after stage), "
-            "full (every stage), scratch (fresh weights).",
+            "full (every stage), lora (small adapters beside the upper stages), scratch (fresh "
+            "weights).",
         ),
     ] = "auto",
     unfreeze: Annotated[
@@ -52,7 +53,7 @@ def fit(
             "--unfreeze",
             metavar="N",
             rich_help_panel=options.MODEL,
-            help="How many of the top stages partial and gradual train.",
+            help="How many of the top stages partial, gradual and lora train.",
         ),
     ] = None,
     keep: Annotated[
@@ -107,6 +108,14 @@ def fit(
             "--self-contained",
             rich_help_panel=options.OUTPUT,
             help="Put the backbone's weights into the model folder too.",
+        ),
+    ] = False,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            rich_help_panel=options.OUTPUT,
+            help="Add lora's adapters to the backbone's weights, which then go into the folder.",
         ),
     ] = False,
     restart: Annotated[
@@ -183,6 +192,7 @@ def fit(
             offline=offline,
             strict=strict,
             self_contained=self_contained,
+            merge=merge,
             restart=restart,
             pictures=not no_pictures,
             progress=progress,
