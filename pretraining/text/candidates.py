@@ -122,15 +122,15 @@ class Student(Net):
     def read(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         if self.brief:
             return {"sentence": self.net(ids, mask)}
-        state, means = {"x": ids, "mask": mask}, []
-        for stage in self.net.stages.values():
+        state, means = {"x": ids, "mask": mask}, {}
+        for name, stage in self.net.stages.items():
             state = stage(state)
-            means.append(unit(masked_mean(state["x"], mask)))
+            means[name] = unit(masked_mean(state["x"], mask))
         sentence = self.net.sentence(state)
         return {
             "sentence": sentence,
-            "stages": torch.cat(means, 1),
-            "sentence and stages": torch.cat([sentence, *means], 1),
+            "sentence and stages": torch.cat([sentence, *means.values()], 1),
+            **means,
         }
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
