@@ -31,13 +31,17 @@ def state_of(modules: Mapping[str, nn.Module]) -> Tensors:
 
 
 def blend(modules: Mapping[str, nn.Module], before: Tensors, after: Tensors, share: float) -> None:
-    """Set the modules to `share` parts of before and the rest of after; counters stay as after."""
+    """Set the modules to `share` parts of before and the rest of after; counters are not mixed."""
     with torch.no_grad():
         for prefix, module in modules.items():
             for name, tensor in module.state_dict().items():
                 old, new = before[f"{prefix}.{name}"], after[f"{prefix}.{name}"]
-                same = share == 0 or not tensor.is_floating_point() or torch.equal(old, new)
-                tensor.copy_(new if same else torch.lerp(new, old, share))
+                if share == 1:
+                    tensor.copy_(old)
+                elif share == 0 or not tensor.is_floating_point() or torch.equal(old, new):
+                    tensor.copy_(new)
+                else:
+                    tensor.copy_(torch.lerp(new, old, share))
 
 
 def choose_share(
