@@ -40,7 +40,7 @@ def run(step: dict) -> object:
         case "list":
             return {card.name: card.local for card in list_backbones()}
         case "stronger":
-            return [card.name for card in stronger_on_this_machine()]
+            return [card.name for card in stronger_on_this_machine("image")]
         case "damage":
             return damage(step["what"])
         case "forget":

@@ -47,11 +47,14 @@ def _timm(name: str, family: str, millions: float, licence: str, about: str) -> 
     )
 
 
-def _hf(repo: str, family: str, millions: float, licence: str, about: str) -> Card:
+def _hf(
+    repo: str, family: str, millions: float, licence: str, about: str, modality: str = "image"
+) -> Card:
     return Card(
         name=f"hf/{repo}",
         source="hf",
         family=family,
+        modality=modality,
         licence=licence,
         origin=f"hub: {repo}",
         parameters=round(millions * 1e6),
@@ -89,6 +92,16 @@ HF = (
     _hf("facebook/convnext-tiny-224", "ConvNeXt", 28.59, APACHE, "Strong, convolutional."),
     _hf("google/vit-base-patch16-224", "ViT", 86.57, APACHE, "Large and strong."),
     _hf("facebook/dinov2-small", "ViT", 22.06, APACHE, "Learnt without labels; strong."),
+    _hf(
+        "MIT/ast-finetuned-audioset-10-10-0.4593",
+        "AST",
+        86.6,
+        "bsd-3-clause",
+        "Everyday sounds and music.",
+        "audio",
+    ),
+    _hf("openai/whisper-base", "Whisper", 72.6, APACHE, "Speech; its encoder is used.", "audio"),
+    _hf("facebook/wav2vec2-base-960h", "wav2vec2", 94.4, APACHE, "English speech.", "audio"),
 )
 
 STRENGTH = (
@@ -107,8 +120,12 @@ STRENGTH = (
     "timm/mobilenetv3_large_100.ra_in1k",
     "timm/mobilenetv4_conv_small.e2400_r224_in1k",
     "timm/resnet18.a1_in1k",
+    "hf/MIT/ast-finetuned-audioset-10-10-0.4593",
+    "hf/openai/whisper-base",
+    "hf/facebook/wav2vec2-base-960h",
 )
-"""The listed models, strongest first, by how their features transfer with a linear head."""
+"""The listed models, strongest first, by how their features transfer with a linear head,
+kind of input by kind of input."""
 
 
 def bundled_names() -> list[str]:
@@ -172,8 +189,8 @@ def _cards_of(name: str) -> list[Card]:
     return get_source(name).cards()
 
 
-def on_this_machine() -> list[Card]:
+def on_this_machine(modality: str) -> list[Card]:
     """Return the listed models whose weights are on this machine, strongest first."""
     by_name = {card.name: card for card in (*TIMM, *HF)}
     cards = [with_presence(by_name[name]) for name in STRENGTH]
-    return [card for card in cards if card.local]
+    return [card for card in cards if card.local and card.modality == modality]

@@ -86,11 +86,11 @@ def describe(reference: str, *, offline: bool = False) -> Card:
     return get_source(source).card(name, offline=offline)
 
 
-def stronger_on_this_machine() -> list[Card]:
-    """Return good pretrained backbones whose weights are already here, strongest first.
+def stronger_on_this_machine(modality: str) -> list[Card]:
+    """Return good backbones for a kind of input whose weights are here, strongest first.
 
     For the one line that says so when a bundled backbone is used: nothing is downloaded unasked.
     """
     from headstart.backbones import known
 
-    return known.on_this_machine()
+    return known.on_this_machine(modality)
