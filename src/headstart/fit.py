@@ -220,7 +220,8 @@ def _announce(
     else:
         rest = f"a pass over {count:,} inputs takes about {long}; training makes many"
     progress.say(f"{strategy} on {backbone.name} ({about}): {rest}.")
-    if backbone.name.startswith("bundled/") and (stronger := stronger_on_this_machine()):
+    stronger = stronger_on_this_machine(modality.name)
+    if backbone.name.startswith("bundled/") and stronger:
         progress.say(f"A stronger backbone is on this machine: --backbone {stronger[0].name}")
     if backbone.opaque:
         progress.say(f"{backbone.name} is of a family that headstart takes as one stage.")
