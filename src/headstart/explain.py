@@ -98,6 +98,6 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
         else f"every step runs all {depth} stages"
     )
     return (
-        f"train {beside}{opened} on {samples:,} examples for at most {phase.epochs} epochs, or until "
-        f"{phase.patience} bring nothing; {rates}; {below}"
+        f"train {beside}{opened} on {samples:,} examples for at most {phase.epochs} epochs, "
+        f"or until {phase.patience} bring nothing; {rates}; {below}"
     )
