@@ -130,7 +130,7 @@ TAKES = {
 """What the first input of a model of each modality is called."""
 
 
-def _outline_of(net: Any, config: Any, reference: str) -> Outline:
+def _require_known_input(net: Any, config: Any, reference: str) -> None:
     family = _family(config)
     if getattr(net, "main_input_name", "") not in TAKES[family.modality]:
         raise BackboneError(
@@ -139,12 +139,16 @@ def _outline_of(net: Any, config: Any, reference: str) -> Outline:
             "Choose a vision model, an encoder or a decoder of texts, or one of: "
             f"{', '.join(AUDIO_FAMILIES)}.",
         )
+
+
+def _outline_of(net: Any, config: Any, reference: str) -> Outline:
+    _require_known_input(net, config, reference)
     if getattr(net, "adapter", None) is not None:
         raise BackboneError(
             f"'{reference}' ends in an adapter that shortens its output, which is not described.",
             "Choose the same model without it (add_adapter false).",
         )
-    return family.describe(net)
+    return _family(config).describe(net)
 
 
 def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) -> Backbone:
@@ -240,6 +244,7 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
             f"'{(missing or ['none'])[0]}' among them).",
             "The checkpoint is incomplete or of another task; choose another model.",
         )
+    _require_known_input(net, net.config, name)
     spec, remark = _read_spec(folder, name, net, family)
     # As it is written, not as understood: a newer transformers understands more of it, and the
     # same checkpoint would have another fingerprint.

@@ -11,8 +11,8 @@ from headstart.errors import BackboneError
 from headstart.schema import TOKENIZER, TextSpec
 
 FILES = (
-    TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json",
-    "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "added_tokens.json",
+    TOKENIZER, "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model",
+    "spm.model", "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json",
     "modules.json", "sentence_bert_config.json", "1_Pooling/config.json",
 )  # fmt: skip
 """What is wished for beside config.json and weights; a checkpoint has some of it."""
@@ -44,17 +44,16 @@ def read_text_spec(folder: Path, reference: str, config: Any) -> TextSpec:
 def _open_tokenizer(folder: Path, reference: str) -> Any:
     from transformers import AutoTokenizer
 
+    if not any((folder / name).is_file() for name in FILES[:8]):
+        # Where there is nothing, transformers makes a tokenizer that knows no word.
+        raise _no_tokenizer(reference, "none of its files is there")
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # each tokenizer class fails in a way of its own
         said = " ".join(str(error).split())[:160]
-        raise BackboneError(
-            f"The tokenizer of '{reference}' cannot be read ({said or type(error).__name__}).",
-            "Save it beside the model: "
-            "`AutoTokenizer.from_pretrained(ORIGINAL).save_pretrained(FOLDER)`.",
-        ) from None
+        raise _no_tokenizer(reference, said or type(error).__name__) from None
     if not tokenizer.is_fast:
         raise BackboneError(
             f"The tokenizer of '{reference}' ({type(tokenizer).__name__}) does not say where in a "
@@ -62,6 +61,14 @@ def _open_tokenizer(folder: Path, reference: str) -> Any:
             "Choose a model with a fast tokenizer (a tokenizer.json).",
         )
     return tokenizer
+
+
+def _no_tokenizer(reference: str, why: str) -> BackboneError:
+    return BackboneError(
+        f"The tokenizer of '{reference}' cannot be read ({why}).",
+        "Save it beside the model: "
+        "`AutoTokenizer.from_pretrained(ORIGINAL).save_pretrained(FOLDER)`.",
+    )
 
 
 def _length(folder: Path, tokenizer: Any, config: Any) -> int:
