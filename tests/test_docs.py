@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import words
 from tests.pictures import draw, make_folder
-from tests.standing import save_tiny
+from tests.sounds import folder_of_sounds
+from tests.standing import files, save_tiny
 from tests.test_house import FLOOR_OF
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +125,15 @@ def world(tmp_path_factory):
     flags = [(p, int(k == "ant"), int(k == "bee"), int(flower)) for p, k, flower in flowers]
     write_table(root / "flags.csv", ("file", "ant", "bee", "flower"), flags)
 
+    folder_of_sounds(root / "sounds", count=8)
+    parts = [(p.relative_to(root), p.parent.name, 0.0) for p in sorted(root.glob("sounds/*/*"))]
+    write_table(root / "calls.csv", ("file", "kind", "start"), parts)
+    shutil.copy(root / parts[0][0], root / "new.wav")
+
+    reviews = [(text, "5" if label == "good" else "1") for text, label in words.reviews(40)]
+    words.write_csv(root / "reviews.csv", reviews)
+    (root / "more.txt").write_text("Lovely staff and warm food\nAwful cold room\n")
+
     save_tiny(root / "tiny-backbone")
     net = timm.create_model("test_resnet", pretrained=False, num_classes=10)
     torch.save(net.state_dict(), root / "old.pth")
@@ -151,15 +162,68 @@ def weights(tmp_path_factory):
         "input": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]},
     }
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    lay_out_audio(folder.parent / "audio")
+    lay_out_text(folder.parent / "text")
     return folder.parent
+
+
+def lay_out_audio(folder):
+    """Do the same for the net that hears."""
+    import torch
+    from safetensors.torch import save_file
+
+    from headstart.backbones.nets.audio import AudioConfig, AudioNet
+
+    folder.mkdir()
+    config = {"mels": 16, "widths": [4, 6, 8], "blocks": 1, "tail": 12}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = AudioNet(AudioConfig.from_json(config))
+    save_file(net.state_dict(), folder / "model.safetensors")
+    card = {
+        "architecture": "AudioNet",
+        "config": config,
+        "parameters": sum(each.numel() for each in net.parameters()),
+        "modality": "audio",
+        "input": {"rate": 16000, "window": 12000},
+    }
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+
+def lay_out_text(folder):
+    """And for the net that reads."""
+    import hashlib
+
+    import torch
+    from safetensors.torch import save_file
+
+    from headstart.backbones.nets.text import TextConfig, TextNet
+
+    folder.mkdir()
+    content = files("text")["tokenizer.json"]
+    rows = len(json.loads(content)["model"]["vocab"])
+    config = TextConfig(rows, rows, embedding=8, width=16, depth=1, inner=24, output=12)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = TextNet(config)
+    save_file(net.state_dict(), folder / "model.safetensors")
+    (folder / "tokenizer.json").write_bytes(content)
+    card = {
+        "architecture": "TextNet",
+        "config": config.as_dict(),
+        "parameters": sum(each.numel() for each in net.parameters()),
+        "modality": "text",
+        "input": {"tokenizer": hashlib.sha256(content).hexdigest(), "length": 30},
+    }
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
 def bundled_image(weights, monkeypatch):
     """Put a tiny net in the place of the bundled one: examples are run, not measured."""
-    from headstart.backbones import bundled
+    from headstart.backbones import known
 
-    monkeypatch.setattr(bundled, "WEIGHTS", weights)
+    monkeypatch.setattr(known, "WEIGHTS", weights)
 
 
 @pytest.fixture
