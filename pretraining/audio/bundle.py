@@ -1,10 +1,13 @@
 """Put trained weights into the package: the file itself, and a card that says what it is.
 
-    PYTHONPATH=src python pretraining/audio/bundle.py --from OUT
+    PYTHONPATH=src python pretraining/audio/bundle.py --from OUT --speech SPEECH
+    PYTHONPATH=src python pretraining/reference.py audio --data OUT/sounds
 
 OUT holds what the training wrote (`audio.safetensors`, `audio.json`, `log.jsonl`) and what
 `evaluate.py` and `scan.py` wrote beside it (`evaluation.json`, `scan.json`). Log, evaluation and
-scan are copied next to this script, so that every figure on the card can be looked up.
+scan are copied next to this script, so that every figure on the card can be looked up. The second
+command writes what the readings are like on sounds of the pretraining kind, which the first leaves
+in OUT.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import torch
 from augment import RATE, Augment
-from safetensors.torch import load_file
+from corpus import Words
 from sounds import Synth
+from speech import load, shards
 
-from headstart.backbones.nets.audio import AudioConfig, AudioNet, read
+from headstart.backbones.nets.audio import AudioConfig, AudioNet
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "src" / "headstart" / "backbones" / "weights" / "audio"
@@ -41,30 +46,26 @@ def probe_figures(evaluation: dict[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-@torch.inference_mode()
-def reference(weights: Path, config: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
-    """Return each stage's mean reading over sounds of the pretraining kind, and its deviation.
+def write_sounds(speech: Path, out: Path) -> None:
+    """Write sounds of the pretraining kind as files, for `pretraining/reference.py` to hear."""
+    out.mkdir(parents=True, exist_ok=True)
+    augment = Augment("cpu", 4_322)
+    words = Words(load(shards(speech)[:1]), torch.device("cpu"), 4_323)
+    for length in (0.5, 0.8, 1.2):
+        count = int(length * RATE)
+        spoken, _ = words.read(words.sample(SOUNDS // 4, count), count)
+        write_waves(augment.record(spoken), out / f"words_{count}")
+    synth = Synth("cpu", 3.0, 4_321)
+    for number in range(SOUNDS // 32):
+        made = synth.render(synth.draw(32)[1])
+        write_waves(augment.record(made), out / f"sounds_{number}")
 
-    By these a later model can tell how far it has moved from what it was, and how far a person's
-    sounds are from what the net was made of.
-    """
-    net = AudioNet(AudioConfig.from_json(config)).eval()
-    net.load_state_dict({k: v.float() for k, v in load_file(weights).items() if v.dim()}, False)
-    synth, augment = Synth("cpu", 3.0, 4_321), Augment("cpu", 4_322)
-    rows: dict[str, list[torch.Tensor]] = {}
-    for _ in range(SOUNDS // 32):
-        state = {"x": augment.record(synth.render(synth.draw(32)[1]))}
-        for index, stage in enumerate(net.stages):
-            state = net(state, index, index + 1)
-            rows.setdefault(stage, []).append(read(state)["mean"])
-    found = {}
-    for stage, parts in rows.items():
-        table = torch.cat(parts)
-        found[stage] = {
-            "mean": [round(v, 4) for v in table.mean(0).tolist()],
-            "std": [round(v, 4) for v in table.std(0).tolist()],
-        }
-    return found
+
+def write_waves(waves: torch.Tensor, stem: Path) -> None:
+    for number, wave in enumerate(waves):
+        level = wave / wave.abs().max().clamp_min(1e-4)
+        path = stem.with_name(f"{stem.name}_{number}.wav")
+        soundfile.write(path, level.numpy(), RATE, subtype="PCM_16")
 
 
 def without_places(text: str) -> str:
@@ -75,6 +76,7 @@ def without_places(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", dest="source", type=Path, required=True)
+    parser.add_argument("--speech", type=Path, help="the spoken words, for sounds to refer to")
     parser.add_argument("--target", type=Path, default=TARGET, help="for a trial: another folder")
     parser.add_argument("--trial", action="store_true", help="without figures, for a look")
     asked = parser.parse_args()
@@ -125,12 +127,13 @@ def main() -> None:
             "trained on one core in an hour and a half: a large pretrained backbone (hf/) is "
             "stronger wherever one can be had",
         ],
-        "reference": reference(weights, trained["config"]),
         "sha256": sha256,
     }
-    (asked.target / "card.json").write_text(without_places(json.dumps(card)) + "\n")
+    (asked.target / "card.json").write_text(without_places(json.dumps(card, indent=1)) + "\n")
     if asked.trial:
         return
+    if asked.speech:
+        write_sounds(asked.speech, source / "sounds")
     for name in ("log.jsonl", "evaluation.json", "scan.json"):
         (HERE / name).write_text(without_places((source / name).read_text()))
 

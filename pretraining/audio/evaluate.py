@@ -132,6 +132,7 @@ def features(net: AudioNet, waves: list[np.ndarray], device: str) -> dict[str, n
     return found | {
         "stage4+5": np.concatenate([found["stage4"], found["stage5"]], 1),
         "stage3+4+5": np.concatenate([found[s] for s in ("stage3", "stage4", "stage5")], 1),
+        "all": np.concatenate([found[s] for s in STAGES], 1),
     }
 
 
@@ -282,6 +283,8 @@ def judge(
         results.setdefault(protocol, {}).setdefault(method, []).append(round(float(value), 4))
 
     for protocol, draw, train, test, groups in splits(name, clips, asked.draws):
+        if asked.protocols and protocol not in asked.protocols:
+            continue
         begun = time.monotonic()
         for method, table in tables.items():
             # Nothing is random in a probe of the whole: one draw says it all. Stages beside the
@@ -332,8 +335,12 @@ def main() -> None:
     parser.add_argument(
         "--readings",
         nargs="+",
-        default=["stage4+5", *STAGES[4:], "stage3+4+5"],
+        default=["all", *STAGES[4:], "stage4+5", "stage3+4+5"],
         help="the first is the headline",
+    )
+    parser.add_argument("--protocols", nargs="+", help="only these, such as '10 a class'")
+    parser.add_argument(
+        "--beside", type=Path, help="figures measured before, of methods without these weights"
     )
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--scratch-steps", type=int, default=600, help="at 500 training clips")
@@ -369,8 +376,12 @@ def main() -> None:
         "torch": torch.__version__,
         "results": {},
     }
+    before = json.loads(asked.beside.read_text())["results"] if asked.beside else {}
     for name in asked.sets:
-        facts["results"][name] = judge(name, loaders[name](asked.data), net, asked)
+        found = judge(name, loaders[name](asked.data), net, asked)
+        for protocol, methods in before.get(name, {}).items():
+            found[protocol] = {**found.get(protocol, {}), **methods}
+        facts["results"][name] = found
         if asked.out:  # after each set: a run that is cut off leaves what it has
             asked.out.write_text(json.dumps(facts, indent=1) + "\n")
     show(facts["results"])

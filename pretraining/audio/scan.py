@@ -28,7 +28,15 @@ from speech import (
 )
 
 HERE = Path(__file__).resolve().parent
-RECIPE = ("train.py", "corpus.py", "speech.py", "sounds.py", "families.py", "augment.py")
+RECIPE = (
+    "train.py",
+    "train_on_cpu.py",
+    "corpus.py",
+    "speech.py",
+    "sounds.py",
+    "families.py",
+    "augment.py",
+)
 READERS = {"soundfile", "torchaudio", "librosa", "wave", "audioread", "soxr", "aifc", "sunau"}
 SUFFIXES = (".wav", ".ogg", ".flac", ".mp3")
 
