@@ -120,6 +120,12 @@ def test_more_data_of_several_labels_is_judged_alike(photos, tagged):
     assert found["test"].keys() == tagged[0].evaluation["test"].keys()
 
 
+def test_evaluate_says_which_separator_is_missing(tagged, photos):
+    with pytest.raises(DataError, match="labels that the model does not know") as caught:
+        hs.evaluate(tagged[0], photos / "tags.csv", separator="")
+    assert "--separator ';'" in caught.value.hint
+
+
 @pytest.mark.parametrize(("form", "seed"), [("csv", 0), ("parquet", 1), ("frame", 2)])
 def test_a_group_never_stands_on_two_sides(tiny, photos, rows, form, seed, monkeypatch):
     frame = pd.DataFrame(

@@ -82,6 +82,8 @@ def evaluate(
         group=group,
         separator=separator,
     )
+    for note in found.notes:
+        progress.say(note)
     if not found.labelled:
         raise DataError(
             f"'{data}' holds {len(found.samples):,} files and no class folders, so nothing says "
@@ -140,7 +142,10 @@ def _known_labels(samples: Sequence[Sample], model: Model) -> None:
     for sample in samples:
         said |= {sample.target} if isinstance(sample.target, str) else set(sample.target or ())
     if strange := sorted(said - set(model.labels)):
+        cure = f"It knows {', '.join(model.labels[:8])}{' …' if len(model.labels) > 8 else ''}."
+        for mark in (";", "|", ",") if model.task.kind == "sigmoid" else ():
+            if {part.strip() for label in said for part in label.split(mark)} <= set(model.labels):
+                cure = f"Say what stands between several labels: --separator '{mark}'."
         raise DataError(
-            f"The data has labels that the model does not know: {', '.join(strange[:5])}.",
-            f"It knows {', '.join(model.labels[:8])}{' …' if len(model.labels) > 8 else ''}.",
+            f"The data has labels that the model does not know: {', '.join(strange[:5])}.", cure
         )

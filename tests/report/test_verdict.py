@@ -80,6 +80,11 @@ def test_uneven_classes_are_a_caveat_with_the_balanced_figure():
     assert "right about 61 in 100 (50 to 70)" in said
 
 
+def test_a_test_of_nothing_but_twins_is_said_to_tell_nothing():
+    evaluation = measured(1.0, 0.9, 1.0, data={"twins": {"groups": 4, "across": 4}})
+    assert any("nothing is known about new inputs" in each for each in caveats(evaluation))
+
+
 def test_twins_across_a_users_split_are_a_caveat_with_both_figures():
     evaluation = measured(0.9, 0.87, 0.93, data={"twins": {"groups": 4, "across": 3}})
     evaluation["test_without_twins"] = {"accuracy": {"value": 0.84, "low": 0.8, "high": 0.88}}

@@ -108,8 +108,14 @@ def caveats(evaluation: Mapping[str, Any]) -> list[str]:
             f"({in_hundred(balanced.low)} to {in_hundred(balanced.high)})."
         )
     without = figures(evaluation.get("test_without_twins"))
+    across = whole(mapping(mapping(evaluation.get("data")).get("twins")).get("across"))
     if without:
         found.append(_of_twins(evaluation, test, without))
+    elif across:
+        found.append(
+            "Everything in the test stands in the training part too, as it is or as a "
+            "near-duplicate, so nothing is known about new inputs."
+        )
     unseen = [
         label
         for label, record in mapping(evaluation.get("per_class")).items()
