@@ -40,7 +40,7 @@ class Adapters:
     """
 
     def __init__(self, backbone: Backbone, layers: Iterable[str], rank: int, seed: int = 0) -> None:
-        self.backbone, self.layers, self.rank = backbone, tuple(layers), rank
+        self.backbone, self.layers, self.rank = backbone, tuple(sorted(layers)), rank
         self.reference, self._stages = backbone.fingerprint(), backbone.stages
         require_peft()
         from peft import LoraConfig, LoraModel
