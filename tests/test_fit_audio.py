@@ -151,6 +151,12 @@ def test_loudness_that_goes_with_the_label_is_told(tmp_path):
     assert "loudness" in found.message or "peak" in found.message
 
 
+def test_the_top_is_trained_from_stored_states_of_different_lengths(ears, sounds):
+    model = hs.fit(sounds, backbone=ears, strategy="partial", unfreeze=1, time=20)
+    assert model.trained
+    assert model.evaluation["test"]["accuracy"]["value"] > 0.9
+
+
 def test_from_scratch_learns_from_sounds_of_different_lengths(ears, tmp_path):
     data = folder_of_sounds(tmp_path / "sounds", count=8)
     model = hs.fit(data, backbone=ears, strategy="scratch", time=20)

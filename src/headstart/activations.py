@@ -19,6 +19,7 @@ from headstart import features, store
 from headstart.backbones.base import Backbone
 from headstart.freezing import seal
 from headstart.modalities.base import Arrays, Modality, State
+from headstart.modalities.lengths import apart, together
 from headstart.precision import at_precision, cast
 from headstart.progress import Progress, Silent
 from headstart.schema import Sample
@@ -153,17 +154,11 @@ class _Kept:
             return self.backbone(cast(dict(state), self.precision), start, stop)
 
     def rows(self, state: State) -> list[Arrays]:
-        plain = {
-            name: (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-            for name, tensor in state.items()
-        }
-        count = len(next(iter(plain.values())))
         return [
-            {name: np.ascontiguousarray(array[row]) for name, array in plain.items()}
-            for row in range(count)
+            {name: np.ascontiguousarray(array) for name, array in row.items()}
+            for row in apart(state)
         ]
 
     def fetch(self, boundary: int, pairs: Pairs) -> State:
         shelf = self.shelf(boundary)
-        rows = [shelf.get(self.key(position, view)) for position, view in pairs]
-        return {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+        return together([dict(shelf.get(self.key(position, view))) for position, view in pairs])
