@@ -1,0 +1,257 @@
+"""Every strategy keeps the contracts: frozen is frozen, stored equals raw, rates are as said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from headstart import defaults, trainer
+from headstart.activations import at_boundary
+from headstart.backbones.source import open_backbone
+from headstart.errors import UserError
+from headstart.heads.layer import HeadLayer
+from headstart.learn import learn, plan
+from headstart.progress import Silent
+from headstart.registry import MODALITIES, STRATEGIES
+from headstart.schema import Phase
+from headstart.strategies.base import Facts
+from headstart.tasks.classify import Classify
+from tests.depth import lessons
+from tests.standing import save_tiny
+
+KINDS = ("timm", "hf")
+EVERYWHERE = [name for name in STRATEGIES.names() if name != "adapt"]
+"""Those that any backbone will do for; what needs BatchNorm is tested in test_norms.py."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request, tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def tensors(backbone):
+    return {name: each.clone() for name, each in backbone.module.state_dict().items()}
+
+
+def depth_reached(job, backbone):
+    trained = [each.boundary for each in plan(job, backbone.depth) if each.objective == "train"]
+    return min(trained, default=backbone.depth)
+
+
+@pytest.mark.parametrize("strategy", EVERYWHERE)
+def test_frozen_means_frozen(folder, strategy, monkeypatch):
+    """Below the lowest boundary every bit stays, running statistics too; above it all move."""
+    lessons.hurry(monkeypatch)
+    job, backbone = lessons.job(folder, strategy, keep=None), open_backbone(str(folder))
+    before = tensors(backbone)
+    model = learn(job, backbone=backbone)
+    after = tensors(backbone)
+    boundary = depth_reached(job, backbone)
+    for at, stage in enumerate(backbone.stages):
+        same = [torch.equal(before[name], after[name]) for name in stage.owns if name in before]
+        if at < boundary:
+            assert all(same), stage.name
+    for name in backbone.unowned:
+        assert torch.equal(before[name], after[name])
+    assert model.trained == any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("strategy", ["partial", "gradual", "full"])
+def test_what_is_open_moves_and_what_was_learnt_is_kept(folder, strategy, monkeypatch):
+    lessons.hurry(monkeypatch)
+    job, backbone = lessons.job(folder, strategy, keep=0.0), open_backbone(str(folder))
+    before = tensors(backbone)
+    monkeypatch.setattr(Classify, "score", lambda *_: next(rising))
+    rising = iter(range(1, 1000))  # every epoch is the best so far
+    learn(job, backbone=backbone)
+    after = tensors(backbone)
+    for stage in backbone.stages[depth_reached(job, backbone) :]:
+        moved = [
+            name
+            for name in stage.owns
+            if name in before and not torch.equal(before[name], after[name])
+        ]
+        assert moved, stage.name
+
+
+@pytest.mark.parametrize("strategy", EVERYWHERE)
+def test_the_same_seed_gives_the_same_model(folder, strategy, monkeypatch):
+    lessons.hurry(monkeypatch)
+    job = lessons.job(folder, strategy)
+    one, two = learn(job), learn(job)
+    assert one.backbone.fingerprint() == two.backbone.fingerprint()
+    assert np.array_equal(one.head.weight, two.head.weight)
+
+
+@pytest.mark.parametrize("strategy", EVERYWHERE)
+def test_what_learning_says_of_itself_is_what_the_model_says(folder, strategy, monkeypatch):
+    """Vectors from stored activations are those that predicting computes from the pictures."""
+    lessons.hurry(monkeypatch)
+    job = lessons.job(folder, strategy)
+    model = learn(job)
+    from headstart.learn import try_out
+
+    others = lessons.samples(start=50)
+    logits, _ = try_out(job, others, backbone=open_backbone(str(folder)))
+    vectors = model.features([each.input for each in others])
+    assert model.head.logits(vectors) == pytest.approx(logits, abs=1e-3)
+
+
+def first_step(folder, boundary, stored):
+    """Take one step from a boundary; return every gradient and the weights after some more."""
+    modality, backbone = MODALITIES.get("image")(), open_backbone(str(folder))
+    given = lessons.samples(8)
+    if stored:
+        fetch = at_boundary(given, modality, backbone, boundary, 2, "float32")
+    else:
+        raw = at_boundary(given, modality, backbone, 0, 2, "float32")
+
+        def fetch(pairs):
+            with torch.no_grad():
+                return backbone(raw(pairs), 0, boundary)
+
+    depth = backbone.depth
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = backbone.read(backbone(fetch([(0, 0)]), boundary), depth)
+        name = next(iter(found))
+        layer = HeadLayer([(depth, name)], found[name].shape[1], 2)
+    truth = np.arange(len(given)) % 2
+    grads = {}
+
+    class Watching(Classify):
+        def loss(self, logits, encoded, smoothing):
+            loss = super().loss(logits, encoded, smoothing)
+            if logits.requires_grad and not grads:
+                opened = dict(backbone.module.named_parameters())
+                names = [n for n, each in opened.items() if each.requires_grad]
+                found = torch.autograd.grad(
+                    loss, [opened[n] for n in names], retain_graph=True, allow_unused=True
+                )
+                grads.update(
+                    {
+                        n: each.clone()
+                        for n, each in zip(names, found, strict=True)
+                        if each is not None
+                    }
+                )
+            return loss
+
+    phase = Phase(
+        "test", boundary, "train", epochs=3, batch_size=8, rate=1e-3, backbone_rate=1e-3, views=2
+    )
+    rows = np.arange(len(given))
+    lesson = trainer.Lesson(fetch, truth, rows[::2], rows[1::2], Watching())
+    trainer.train(phase, backbone, layer, lesson, seed=0, deadline=None, progress=Silent())
+    return grads, trainer.predict(backbone, layer, fetch, boundary, rows)
+
+
+@pytest.mark.parametrize("above", [1, 2])
+def test_training_from_the_store_equals_training_from_pictures(folder, above):
+    boundary = open_backbone(str(folder)).depth - above
+    stored, after_stored = first_step(folder, boundary, stored=True)
+    raw, after_raw = first_step(folder, boundary, stored=False)
+    assert set(stored) == set(raw)
+    assert raw
+    for name, gradient in raw.items():
+        gap = (stored[name] - gradient).norm() / gradient.norm().clamp_min(1e-12)
+        assert float(gap) < 1e-5, name
+    same = (after_stored.argmax(1) == after_raw.argmax(1)).mean()
+    assert same >= 0.99
+
+
+def test_frozen_stages_run_once_an_example(folder, monkeypatch):
+    """A second phase, fold or seed reads what the first one stored."""
+    lessons.hurry(monkeypatch)
+    job, backbone = lessons.job(folder, "partial"), open_backbone(str(folder))
+    learn(job, backbone=backbone)
+    again, counted = open_backbone(str(folder)), []
+    first = again.stages[0].run
+    stages = list(again.stages)
+    stages[0] = type(stages[0])(
+        stages[0].name, lambda state: counted.append(1) or first(state), stages[0].owns
+    )
+    again.stages = tuple(stages)
+    learn(lessons.job(folder, "partial", seed=1), backbone=again)
+    # The two inputs that time a backbone and settle its number format come from no data.
+    assert len(counted) <= 2
+
+
+@pytest.mark.parametrize("samples", [20, 400, 5000])
+@pytest.mark.parametrize("depth", [1, 2, 5, 13])
+def test_plans_suit_the_facts(samples, depth):
+    """Boundaries fall, rates stay a tenth to a hundredth of the head's, the head comes first."""
+    facts = Facts(samples, 3, depth)
+    for name in ("partial", "gradual", "full"):
+        head, *tuned = STRATEGIES.get(name)().phases(facts)
+        assert head.objective == "solve"
+        assert all(each.objective == "train" for each in tuned)
+        boundaries = [each.boundary for each in tuned]
+        assert boundaries == sorted(set(boundaries), reverse=True)
+        assert head.reads_from >= max(boundaries) - 1
+        for phase in tuned:
+            lowest = phase.backbone_rate * phase.decay ** (depth - 1 - phase.boundary)
+            assert phase.rate / 100 <= lowest * 1.001
+            assert lowest <= phase.backbone_rate <= phase.rate / 10 * 1.001
+            assert phase.patience
+            assert phase.epochs > phase.patience
+    assert STRATEGIES.get("gradual")().phases(facts)[-1].boundary == 0
+
+
+def test_an_unfreeze_waits_for_a_plateau(folder, monkeypatch):
+    """The second phase begins when the first has brought nothing for its patience, not before."""
+    lessons.hurry(monkeypatch, epochs=6)
+    monkeypatch.setattr(defaults, "tuning_patience", lambda samples: 2)
+    scores = iter([0.5, 0.6, 0.7, 0.7, 0.7, *[0.1] * 50])
+    monkeypatch.setattr(Classify, "score", lambda *_: next(scores))
+    monkeypatch.setattr(Classify, "loss", constant_loss(Classify.loss))
+    model = learn(lessons.job(folder, "gradual", unfreeze=2, keep=0.0))
+    tuned = [each for each in model.choices if "top" in each.what]
+    assert "epoch 2 of 4" in tuned[0].why
+    assert "for 2 epochs" in tuned[0].why
+    assert "no epoch of 2" in tuned[1].why
+
+
+def constant_loss(real):
+    """Leave gradients as they are and make every judged loss the same, so that scores decide."""
+
+    def loss(self, logits, encoded, smoothing):
+        value = real(self, logits, encoded, smoothing)
+        return value if logits.requires_grad else torch.zeros(())
+
+    return loss
+
+
+def test_norms_and_biases_are_not_pulled_to_zero(folder):
+    backbone = open_backbone(str(folder))
+    depth = backbone.depth
+    phase = Phase(
+        "test", depth - 2, "train", rate=1e-3, backbone_rate=1e-4, decay=0.5, weight_decay=0.05
+    )
+    layer = HeadLayer([(depth, "mean")], 4, 2)
+    lesson = trainer.Lesson(
+        lambda _: {}, np.zeros(0, int), np.zeros(0, int), np.zeros(0, int), None
+    )
+    run = trainer._Run(phase, backbone, layer, lesson, np.random.default_rng(0))
+    stage = {name: at for at, each in enumerate(backbone.stages) for name in each.owns}
+    names = {id(each): name for name, each in backbone.module.named_parameters()}
+    seen = set()
+    for group in run.optimiser.param_groups:
+        for parameter in group["params"]:
+            assert (group["weight_decay"] == 0) == (parameter.dim() <= 1)
+            name = names.get(id(parameter))
+            if name is None:
+                assert group["peak"] == 1e-3
+            else:
+                seen.add(stage[name])
+                assert group["peak"] == pytest.approx(1e-4 * 0.5 ** (depth - 1 - stage[name]))
+    assert seen
+    assert seen <= {depth - 2, depth - 1}
+
+
+@pytest.mark.parametrize("count", [0, 99])
+def test_more_stages_than_there_are(folder, count):
+    with pytest.raises(UserError, match="stages") as caught:
+        learn(lessons.job(folder, "partial", unfreeze=count))
+    assert "1 to" in caught.value.hint
