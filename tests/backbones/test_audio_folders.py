@@ -125,3 +125,20 @@ def test_a_long_sound_is_the_mean_of_its_windows(tmp_path):
     whole, single = done[0], done[1:]
     for reading, vector in whole.items():
         assert np.allclose(vector, np.mean([each[reading] for each in single], 0), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_audio_net_is_read_as_its_recipe_reads_it():
+    from headstart.backbones.nets.audio import collate, read
+    from tests.backbones.families import build
+
+    backbone = build("bundled_audio")
+    waves = [spoken(0.5, seed=1), spoken(0.31, seed=2), spoken(0.2, seed=3)]
+    ours = prepared(backbone, waves)
+    theirs = collate([torch.from_numpy(wave) for wave in waves])
+    for boundary in range(1, backbone.depth + 1):
+        ours = backbone(ours, boundary - 1, boundary)
+        theirs = backbone.module(theirs, boundary - 1, boundary)
+        found, expected = backbone.read(ours, boundary), read(theirs)
+        for name in ("mean", "std"):
+            torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
