@@ -123,8 +123,9 @@ def main() -> None:
         "origin": "trained by this project, see pretraining/text",
         "about": "small transformer for English texts, taught all-MiniLM-L6-v2's sentence "
         f"embeddings on {pool['texts']:,} texts",
-        "data": f"{pool['texts']:,} texts cut from english.parquet (novels, encyclopedia, questions "
-        "and film reviews) or made from patterns; evaluation texts were left out (excluded.json)",
+        "data": f"{pool['texts']:,} texts cut from english.parquet (novels, encyclopedia, "
+        "questions, film reviews) or made from patterns; evaluation texts are left out "
+        "(excluded.json)",
         "command": without_places(run.command),
         "steps": last["step"],
         "minutes": round(last["seconds"] / 60, 1),

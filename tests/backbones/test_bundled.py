@@ -9,9 +9,20 @@ from safetensors.torch import save_file
 
 from headstart.backbones import known
 from headstart.backbones.nets.image import SmallResNet
-from headstart.backbones.source import build_backbone, describe, get_source, open_backbone
+from headstart.backbones.nets.text import TextConfig, TextNet
+from headstart.backbones.source import (
+    build_backbone,
+    describe,
+    fresh_weights,
+    get_source,
+    open_backbone,
+)
 from headstart.errors import BackboneError, HubError, UnknownName
+from headstart.modalities.text import Text
+from headstart.precision import cast
+from headstart.registry import MODALITIES
 from headstart.schema import ImageSpec
+from tests.standing import files
 
 CONFIG = {"widths": [4, 6, 8, 8], "blocks": [1, 1, 1, 1], "features": 16, "classes": 3}
 
@@ -124,9 +135,83 @@ def test_unknown_names_and_architectures_are_refused(weights):
         open_backbone("bundled/image")
 
 
+@pytest.fixture
+def reading(weights):
+    """Lay out a tiny bundled text net beside the other."""
+    folder = weights[0].parent / "text"
+    folder.mkdir()
+    content = files("text")["tokenizer.json"]
+    count = len(json.loads(content)["model"]["vocab"])
+    config = {"rows": count - 40, "ids": count, "embedding": 8, "width": 16, "depth": 2}
+    torch.manual_seed(2)
+    net = TextNet(TextConfig(**config))
+    net.fold_case(torch.arange(count) % (count - 40), torch.arange(count) % 3)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
+    save_file(half, folder / "model.safetensors")
+    (folder / "tokenizer.json").write_bytes(content)
+    card = {
+        "architecture": "TextNet",
+        "config": config,
+        "parameters": sum(each.numel() for each in net.parameters()),
+        "modality": "text",
+        "input": {"tokenizer": hashlib.sha256(content).hexdigest(), "length": 30},
+    }
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder, net
+
+
+def test_a_text_net_opens_with_its_tokenizer_and_the_words_its_ids_stand_for(reading):
+    folder, net = reading
+    backbone = open_backbone("bundled/text")
+    assert backbone.spec.files()["tokenizer.json"] == (folder / "tokenizer.json").read_text()
+    assert torch.equal(backbone.module.stages["embed"].base, net.stages["embed"].base)
+    raws = [("Lovely room.",), ("awful",)]
+    modality = Text()
+    state = modality.collate([modality.prepare(r, backbone.spec) for r in raws], backbone.spec)
+    with torch.inference_mode():
+        read = backbone.read(backbone(dict(state)), backbone.depth)
+        whole = net.eval()(state["x"], state["mask"])
+    torch.testing.assert_close(read["pooled"], whole, rtol=1e-2, atol=1e-2)
+    again = build_backbone(json.loads(json.dumps(backbone.recipe)))
+    assert again.spec == backbone.spec
+
+
+def test_fresh_weights_keep_which_words_the_ids_stand_for(reading):
+    _, net = reading
+    backbone = open_backbone("bundled/text")
+    fresh_weights(backbone, 0, seed=1)
+    embed = backbone.module.stages["embed"]
+    assert torch.equal(embed.base, net.stages["embed"].base)
+    assert not torch.allclose(embed.table.weight, net.stages["embed"].table.weight, atol=1e-2)
+
+
+def test_a_text_net_without_its_own_tokenizer_is_refused(reading):
+    path = reading[0] / "tokenizer.json"
+    path.write_text(path.read_text().replace("lovely", "lousy"))
+    with pytest.raises(BackboneError, match="another than the one"):
+        open_backbone("bundled/text")
+    path.unlink()
+    with pytest.raises(BackboneError, match="is not here"):
+        open_backbone("bundled/text")
+
+
 @pytest.mark.parametrize("name", known.bundled_names())
 def test_what_is_bundled_opens(name):
     backbone = open_backbone(f"bundled/{name}", offline=True)
+    modality = MODALITIES.get(backbone.spec.modality)()
+    raws = modality.golden(backbone.spec, seed=1, count=3)
+    state = modality.collate([modality.prepare(r, backbone.spec) for r in raws], backbone.spec)
     with torch.inference_mode():
-        output = backbone({"x": torch.randn(1, 3, *backbone.spec.size)})
-    assert all(each.isfinite().all() for each in backbone.read(output, backbone.depth).values())
+        output = backbone(cast(state, "float32"))
+    for vectors in backbone.read(output, backbone.depth).values():
+        assert vectors.isfinite().all()
+        assert not torch.equal(vectors[0], vectors[1])
+
+
+def test_what_is_bundled_stays_small():
+    sizes = {
+        name: sum(path.stat().st_size for path in (known.WEIGHTS / name).iterdir())
+        for name in known.bundled_names()
+    }
+    assert all(size <= 8_000_000 for size in sizes.values()), sizes
+    assert sum(sizes.values()) <= 20_000_000, sizes

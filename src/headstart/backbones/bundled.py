@@ -161,12 +161,15 @@ def _kind(about: Mapping[str, Any]) -> str:
     return kind
 
 
-def _files(folder: Path, spec: InputSpec) -> dict[str, str]:
-    """Return the files that a specification is kept with, such as a tokenizer's."""
+def _with_files(folder: Path, spec: InputSpec) -> InputSpec:
+    """Return a specification with the files that it is kept with, such as a tokenizer's."""
     try:
-        return {name: (folder / name).read_text(encoding="utf-8") for name in spec.files()}
+        files = {name: (folder / name).read_text(encoding="utf-8") for name in spec.files()}
+        return spec.with_files(files)
     except OSError as error:
         raise BackboneError(f"{error.filename} is not here.", BROKEN) from None
+    except ValueError as error:
+        raise BackboneError(f"{folder} is damaged: {error}.", BROKEN) from None
 
 
 class Bundled:
@@ -197,7 +200,7 @@ class Bundled:
             for key, value in stored.items()
         }
         backbone.module.load_state_dict(floats)
-        backbone.spec = backbone.spec.with_files(_files(path.parent, backbone.spec))
+        backbone.spec = _with_files(path.parent, backbone.spec)
         backbone.changed()
         if (path.parent / REFERENCE).is_file():
             backbone.reference = load_file(path.parent / REFERENCE)
