@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart import __version__, dataset, features, model_folder
+from headstart import __version__, dataset, domain, features, forgetting, model_folder
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
@@ -63,6 +63,7 @@ def fit(
     strategy: str = "auto",
     unfreeze: int | None = None,
     keep: float | None = None,
+    remember: Any = None,
     task: str | None = None,
     test: Any = None,
     image: str | None = None,
@@ -90,8 +91,9 @@ def fit(
     are grouped. `time` is a budget in seconds.
     `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial`, `gradual` and
     `lora` train, and `keep` how much of the old weights is kept after training (0 to 1). `merge`
-    adds the adapters of `lora` to the weights beside them. A run that was interrupted goes on when
-    the same call is made again; `restart` throws away what it had done.
+    adds the adapters of `lora` to the weights beside them. `remember` holds inputs, labelled or
+    not, on which to see what the backbone forgot. A run that was interrupted goes on when the same
+    call is made again; `restart` throws away what it had done.
     With `out` the model folder is written there, in place of a model that is there. The evidence
     is in `model.evaluation`.
 
@@ -130,6 +132,7 @@ def fit(
     backbone = backbone or f"bundled/{modality.name}"
     opened = open_backbone(backbone, offline=offline)
     require_fitting(opened, modality, name_of(data))
+    reference = forgetting.remembered(remember, name_of(remember), modality, opened.spec)
     asked = Job(tuple(found.samples), (), backbone=backbone, strategy=strategy, unfreeze=unfreeze)
     check_stages(asked, opened)
     count = len(found.samples) + len(found.test or ())
@@ -166,6 +169,8 @@ def fit(
         unfreeze=unfreeze,
         keep=keep,
     )
+    untrained = opened.fingerprint()
+    gap = domain.measure(opened, modality, job.samples, learning.shelf)
     journal = open_journal(job, opened, time, out, restart)
     try:
         model = make(job, backbone=opened, progress=progress, journal=journal)
@@ -180,6 +185,8 @@ def fit(
     model.evaluation["data"]["notes"] = list(found.notes)
     model.evaluation["data"]["source"] = name_of(data)
     model.evaluation["findings"] = _findings(model, sides, learning, testing, set_aside)
+    model.evaluation["domain"] = gap
+    model.evaluation["forgetting"] = forgetting.look_back(model, job, untrained, reference)
     if pictures:
         model.pictures = _show_mistakes(model, sides.test)
     model.evaluation["seconds"] = {

@@ -40,6 +40,11 @@ def data(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(autouse=True)
+def _fewer(monkeypatch):
+    monkeypatch.setattr(forgetting, "GENERATED", 48)
+
+
 def shaken(folder, strength):
     """Return the backbone with noise on its weights, as strong as they are times `strength`."""
     backbone = open_backbone(folder)
@@ -116,7 +121,7 @@ def test_a_rate_far_too_high_is_caught_and_keeping_weights_helps(
     monkeypatch.setattr(Classify, "score", lambda *_: next(rising))
     model = hs.fit(data, backbone=folder, strategy="full", keep=keep)
     found = model.evaluation["forgetting"]
-    assert found["reference"] == "128 generated inputs"
+    assert found["reference"] == "48 generated inputs"
     caught = f"lost {found['lost']:.0%} of what it knew" in found["says"]
     assert caught == (found["lost"] >= forgetting.LITTLE)
     assert (found["lost"] > forgetting.MUCH) == (rate == 0.3 and keep == 0.0)

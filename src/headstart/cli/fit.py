@@ -66,6 +66,16 @@ def fit(
             "examples unless told.",
         ),
     ] = None,
+    remember: Annotated[
+        str | None,
+        typer.Option(
+            "--remember",
+            metavar="DATA",
+            rich_help_panel=options.MODEL,
+            help="Inputs, labelled or not, on which to see what the backbone forgot; generated "
+            "unless given.",
+        ),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -179,6 +189,7 @@ def fit(
             strategy=strategy,
             unfreeze=unfreeze,
             keep=keep,
+            remember=remember,
             task=task,
             test=test,
             image=image,
