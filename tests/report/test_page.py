@@ -143,6 +143,27 @@ def test_only_plain_pictures_become_pictures(shown):
     assert page.all("script") == []
 
 
+def test_sounds_are_played_beside_their_spectrograms_and_found_again(tmp_path):
+    name = TWO["mistakes"][0]["name"]
+    shown = {"kind": "sound", "mime": "audio/ogg", "data": "T2dnUw==", "picture": "iVBORw=="}
+    written = render(TWO, {name: shown})
+    page = Page(written)
+    assert [attrs["src"] for attrs in page.all("img")] == ["data:image/png;base64,iVBORw=="]
+    (sound,) = page.all("audio")
+    assert sound["src"] == "data:audio/ogg;base64,T2dnUw=="
+    assert sound["aria-label"]
+    (tmp_path / "report.html").write_text(written)
+    assert kept_pictures(tmp_path / "report.html", [name]) == {name: shown}
+
+
+@pytest.mark.parametrize("change", [{"mime": "text/html"}, {"data": '"><script>'}, {"data": ""}])
+def test_only_plain_sounds_are_played(change):
+    shown = {"kind": "sound", "mime": "audio/ogg", "data": "T2dnUw==", "picture": "iVBORw=="}
+    page = Page(render(TWO, {TWO["mistakes"][0]["name"]: shown | change}))
+    assert page.all("audio") == []
+    assert page.all("script") == []
+
+
 def test_hostile_names_stay_text():
     page = Page(render(hostile(), pictures(hostile())))
     tags = {tag for tag, _ in page.elements}
