@@ -94,8 +94,8 @@ class Text:
         return [_write(seed * 1009 + number) for number in range(count)]
 
     def varied(self, spec: InputSpec, seed: int, count: int) -> list[Parts]:
-        """Write the same sort of texts: no two of them are of the same words."""
-        return self.golden(spec, seed, count)
+        """Write texts that differ more: of two to sixty words, each drawing on a few of them."""
+        return [_write(seed * 2003 + number, varied=True) for number in range(count)]
 
 
 def _text_spec(spec: InputSpec) -> TextSpec:
@@ -104,7 +104,7 @@ def _text_spec(spec: InputSpec) -> TextSpec:
     return spec
 
 
-def _write(seed: int) -> Parts:
+def _write(seed: int, *, varied: bool = False) -> Parts:
     """Put simple words in a row, of a number and in an order that the seed decides."""
     state = (seed * 2654435761 + 12345) % 2**32
 
@@ -113,5 +113,9 @@ def _write(seed: int) -> Parts:
         state = (state * 1664525 + 1013904223) % 2**32
         return least + (state >> 16) % (most - least + 1)
 
-    words = [WORDS[choose(0, len(WORDS) - 1)] for _ in range(choose(6, 20))]
+    known = WORDS
+    if varied:
+        known = tuple(WORDS[choose(0, len(WORDS) - 1)] for _ in range(choose(2, 12)))
+    count = choose(2, 60) if varied else choose(6, 20)
+    words = [known[choose(0, len(known) - 1)] for _ in range(count)]
     return (" ".join(words).capitalize() + ".",)
