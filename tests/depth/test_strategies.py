@@ -21,8 +21,11 @@ from tests.depth import lessons
 from tests.standing import save_tiny
 
 KINDS = ("timm", "hf")
-EVERYWHERE = [name for name in STRATEGIES.names() if name != "adapt"]
-"""Those that any backbone will do for; what needs BatchNorm is tested in test_norms.py."""
+EVERYWHERE = [name for name in STRATEGIES.names() if name not in ("adapt", "lora")]
+"""Those that any backbone will do for.
+
+What needs BatchNorm is tested in test_norms.py, what needs linear layers in test_lora.py.
+"""
 
 
 @pytest.fixture(scope="module", params=KINDS)
