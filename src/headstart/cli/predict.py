@@ -25,7 +25,10 @@ def predict(
     model: options.ModelFolder,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUTS...", help="Files or folders; - reads paths from stdin."),
+        typer.Argument(
+            metavar="INPUTS...",
+            help="Files, folders or texts; - reads them from stdin, one a line.",
+        ),
     ],
     format_: Annotated[
         str,

@@ -113,7 +113,7 @@ def _write(seed: int, *, varied: bool = False) -> Parts:
         state = (state * 1664525 + 1013904223) % 2**32
         return least + (state >> 16) % (most - least + 1)
 
-    known = WORDS
+    known: Sequence[str] = WORDS
     if varied:
         known = tuple(WORDS[choose(0, len(WORDS) - 1)] for _ in range(choose(2, 12)))
     count = choose(2, 60) if varied else choose(6, 20)
