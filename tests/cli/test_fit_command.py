@@ -16,7 +16,7 @@ def test_every_option_reaches_the_verb(headstart, fake_fit):
     assert headstart(*words.split()).code == 0
     (call,) = fake_fit
     del call["progress"]
-    assert call == {
+    asked = {
         "data": "photos.csv",
         "out": "bees",
         "backbone": "timm/resnet18.a1_in1k",
@@ -34,6 +34,8 @@ def test_every_option_reaches_the_verb(headstart, fake_fit):
         "self_contained": True,
         "pictures": False,
     }
+    assert {name: call.pop(name) for name in asked} == asked
+    assert not any(call.values()), "what was not asked for"
 
 
 @pytest.mark.parametrize(
