@@ -135,17 +135,16 @@ def compare(
         found["agreement"] = asdict(wilson(same, len(reference.windows)))
         found["kept"] = asdict(kept)
         lost = 1 - kept.value
-        how = (
-            f"of what its old classifier tells {reference.name} apart by, {kept.value:.0%} is kept"
-        )
+        how = f"of what its old classifier tells {reference.name} apart by, "
+            f"{percent(kept.value)} is kept"
     if skill := probe(old, new, before.depth, reference):
         found["skill"] = skill
         was, now, guess = skill["before"]["value"], skill["after"]["value"], skill["guess"]
         if skill["before"]["low"] > guess:
             lost = min(1.0, max(0.0, (was - now) / (was - guess)))
             how = (
-                f"a head learnt on what it read before is right on {was:.0%} of {reference.name}, "
-                f"and on {now:.0%} by what it reads now"
+                f"a head learnt on what it read before is right on {percent(was)} of "
+                f"{reference.name}, and on {percent(now)} by what it reads now"
             )
     return {**found, "lost": lost, "says": sentence(lost, how, stages)}
 
@@ -160,13 +159,18 @@ def sentence(lost: float | None, how: str, stages: Sequence[Mapping[str, Any]]) 
         )
     if lost < LITTLE:
         return f"Little of what the backbone knew was lost: {how}."
-    said = f"The backbone lost {lost:.0%} of what it knew: {how}."
+    said = f"The backbone lost {percent(lost)} of what it knew: {how}."
     if lost < MUCH:
         return said
     return (
         f"{said} That is more than learning something new should take: --keep 0.5 mixes old "
         "weights back in, --strategy partial moves fewer."
     )
+
+
+def percent(share: float) -> str:
+    """Return a share as `41 %`."""
+    return f"{100 * share:.0f} %"
 
 
 def likeness(before: np.ndarray, after: np.ndarray) -> Figure:

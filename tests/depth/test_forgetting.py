@@ -91,7 +91,7 @@ def test_the_more_weights_move_the_more_is_lost(folder):
     for one, other in zip(gentle["stages"], rough["stages"], strict=True):
         assert one["stage"] == other["stage"]
         assert one["cka"] > other["cka"]
-    assert f"lost {rough['lost']:.0%} of what it knew" in rough["says"]
+    assert f"lost {forgetting.percent(rough['lost'])} of what it knew" in rough["says"]
     assert "--keep" in rough["says"]
 
 
@@ -122,7 +122,7 @@ def test_a_rate_far_too_high_is_caught_and_keeping_weights_helps(
     model = hs.fit(data, backbone=folder, strategy="full", keep=keep)
     found = model.evaluation["forgetting"]
     assert found["reference"] == "48 generated inputs"
-    caught = f"lost {found['lost']:.0%} of what it knew" in found["says"]
+    caught = f"lost {forgetting.percent(found['lost'])} of what it knew" in found["says"]
     assert caught == (found["lost"] >= forgetting.LITTLE)
     assert (found["lost"] > forgetting.MUCH) == (rate == 0.3 and keep == 0.0)
 

@@ -268,3 +268,22 @@ def test_names_are_shortened_in_the_middle():
     assert "x" * 40 in said
     assert "y" * 20 in said
     assert "x" * 200 not in said
+
+
+def test_the_meters_show_each_stage_with_its_number():
+    page = Page(render(TWO))
+    said = page.said()
+    assert "The backbone lost 41 % of what it knew." in said
+    assert "Near what bundled/image was trained on" in said
+    assert "Asked about 128 generated inputs" in said
+    for number in ("0.21", "0.32", "1.00", "0.76", "41 %", "59 %"):
+        assert number in said
+    assert any(attrs.get("href") == "#backbone" for attrs in page.all("a"))
+
+
+@pytest.mark.parametrize("meter", ["domain", "forgetting"])
+@pytest.mark.parametrize("odd", [None, 3, "x", [], {"stages": "x", "says": 1, "advice": 2}])
+def test_odd_meters_are_left_out_or_shown_as_they_are(meter, odd):
+    page = Page(render({**TWO, meter: odd}))
+    assert not page.problems
+    assert not page.open

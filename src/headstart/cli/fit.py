@@ -215,14 +215,16 @@ def fit(
         show_choices,
         show_evaluation,
         show_findings,
+        show_meters,
         show_set_aside,
     )
 
     show_evaluation(model.evaluation)
     show_choices(model.evaluation)
+    show_meters(model.evaluation)
     show_set_aside(model.evaluation)
     show_findings(model.evaluation.get("findings", ()))
-    _show_next(folder)
+    _show_next(folder, model.evaluation.get("modality", ""))
 
 
 def folder_for(data: str) -> str:
@@ -238,7 +240,7 @@ def folder_for(data: str) -> str:
     return name
 
 
-def _show_next(folder: str) -> None:
+def _show_next(folder: str, modality: str) -> None:
     typed = one_line(shlex.quote(folder))
     console = paper()
     console.print(f"\nModel   {one_line(folder)}", soft_wrap=True)
@@ -246,7 +248,7 @@ def _show_next(folder: str) -> None:
     console.print("\nNext")
     for command in (
         f"headstart report {typed}",
-        f"headstart predict {typed} NEW_FILES",
+        f"headstart predict {typed} {'NEW_TEXTS' if modality == 'text' else 'NEW_FILES'}",
         f"headstart evaluate {typed} MORE_LABELLED_DATA",
     ):
         console.print(f"  {command}", soft_wrap=True)

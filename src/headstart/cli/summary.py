@@ -55,6 +55,15 @@ def show_choices(evaluation: Mapping[str, Any]) -> None:
             say(console, line, indent=2)
 
 
+def show_meters(evaluation: Mapping[str, Any]) -> None:
+    """Write how far the data is from what the backbone knew, and what it forgot, a line each."""
+    console = paper()
+    for title_, key, what in (("Domain", "domain", "advice"), ("Memory", "forgetting", "says")):
+        if said := mapping(evaluation.get(key)).get(what):
+            console.print(f"\n{title_}")
+            say(console, said, indent=2)
+
+
 def show_findings(findings: Sequence[Any], *, most: int = FEW_FINDINGS) -> None:
     """Write the gravest findings about the data to stdout."""
     grave = [mapping(each) for each in findings]

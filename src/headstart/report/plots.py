@@ -107,8 +107,8 @@ def bar(known: Figure) -> Markup:
     ).format(value=value, low=low, high=high)
 
 
-def count_bar(count: int, largest: int) -> Markup:
-    """Draw a count as a bar beside the largest one."""
+def count_bar(count: float, largest: float) -> Markup:
+    """Draw a count, or a share, as a bar beside the largest one."""
     share = round(100 * count / largest, 1) if largest else 0
     return Markup(
         '<svg class="bar" width="100%" height="8" aria-hidden="true">'

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.report.classes import by_class, confusion
+from headstart.report.meters import domain, forgetting
 from headstart.report.names import clean, name, names, sentence
 from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
@@ -59,6 +60,8 @@ def view(
         "trust": _trust(evaluation),
         "data": _data(evaluation, data),
         "findings": _findings(evaluation),
+        "domain": domain(evaluation),
+        "forgetting": forgetting(evaluation),
         "choices": _choices(evaluation),
         "use": _use(evaluation, folder),
         "from_within": folder == ".",
