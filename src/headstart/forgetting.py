@@ -135,8 +135,10 @@ def compare(
         found["agreement"] = asdict(wilson(same, len(reference.windows)))
         found["kept"] = asdict(kept)
         lost = 1 - kept.value
-        how = f"of what its old classifier tells {reference.name} apart by, "
+        how = (
+            f"of what its old classifier tells {reference.name} apart by, "
             f"{percent(kept.value)} is kept"
+        )
     if skill := probe(old, new, before.depth, reference):
         found["skill"] = skill
         was, now, guess = skill["before"]["value"], skill["after"]["value"], skill["guess"]
