@@ -314,6 +314,19 @@ def judge(
     return results
 
 
+def join(paths: list[Path], sha: str | None) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Return what parts of the evaluation found; probes of other weights are refused."""
+    joined: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for path in paths:
+        part = json.loads(path.read_text())
+        for name, protocols in part["results"].items():
+            for protocol, methods in protocols.items():
+                if part["weights_sha256"] != sha and any(m.startswith("probe") for m in methods):
+                    raise SystemExit(f"{path.name} holds a probe of other weights.")
+                joined.setdefault(name, {}).setdefault(protocol, {}).update(methods)
+    return joined
+
+
 def show(results: dict[str, dict[str, dict[str, list[float]]]]) -> None:
     """Print a table of means and spreads."""
     for name, protocols in results.items():
@@ -331,7 +344,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--pack", type=Path, help="only write the suite into this folder")
     parser.add_argument("--sets", nargs="+", default=["spoken_digits", "esc10"])
-    parser.add_argument("--methods", nargs="+", default=["probe", "random", "forest", "scratch"])
+    parser.add_argument("--methods", nargs="*", default=["probe", "random", "forest", "scratch"])
     parser.add_argument(
         "--readings",
         nargs="+",
@@ -340,7 +353,7 @@ def main() -> None:
     )
     parser.add_argument("--protocols", nargs="+", help="only these, such as '10 a class'")
     parser.add_argument(
-        "--beside", type=Path, help="figures measured before, of methods without these weights"
+        "--beside", type=Path, nargs="+", default=[], help="what was measured before, by parts"
     )
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--scratch-steps", type=int, default=600, help="at 500 training clips")
@@ -376,11 +389,11 @@ def main() -> None:
         "torch": torch.__version__,
         "results": {},
     }
-    before = json.loads(asked.beside.read_text())["results"] if asked.beside else {}
+    before = join(asked.beside, sha)
     for name in asked.sets:
         found = judge(name, loaders[name](asked.data), net, asked)
         for protocol, methods in before.get(name, {}).items():
-            found[protocol] = {**found.get(protocol, {}), **methods}
+            found[protocol] = {**methods, **found.get(protocol, {})}
         facts["results"][name] = found
         if asked.out:  # after each set: a run that is cut off leaves what it has
             asked.out.write_text(json.dumps(facts, indent=1) + "\n")
