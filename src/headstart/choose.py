@@ -146,6 +146,7 @@ class Ladder:
         return learn(job, backbone=self.backbone, progress=self.progress, journal=journal)
 
     def rewind(self) -> None:
+        """Give the backbone the weights that it came with."""
         blend({"body": self.backbone.module}, self.before, self.before, 0.0)
         self.backbone.changed()
 
@@ -154,9 +155,8 @@ class Ladder:
         job = replace(self.job, strategy=rung, seconds=None)
         phases, count = plan(job, self.backbone.depth), len(self.job.samples)
         folds = 1 if count > defaults.ONE_FOLD_FROM else int(self.folds.max()) + 1
-        fewest = min(2, folds)
         again = cost.seconds(phases, self.cost, count, views_kept=True)
-        least = cost.seconds(phases, self.cost, count) + fewest * again
+        least = cost.seconds(phases, self.cost, count) + again  # one fold, and the model itself
         if least > self.budget - self.spent:
             need = quantity(1.2 * (self.spent + least))
             return Attempt(rung, f"not tried: it takes about {need} in all; --time {need} lets it")
@@ -164,7 +164,7 @@ class Ladder:
         took = 0.0
         for number in range(folds):
             # Beside the next fold, the model itself has to fit into what is left.
-            if number >= fewest and self.spent + 2 * took / number > self.budget:
+            if number and self.spent + 2 * took / number > self.budget:
                 break
             asked = np.flatnonzero(self.folds == number)
             try:
@@ -173,7 +173,7 @@ class Ladder:
                 return Attempt(rung, f"not kept: {error.message}", seconds=took)
             took, self.spent = took + seconds, self.spent + seconds
             verdict = self.compare(best, Evidence(logits))
-            if number + 1 >= fewest and verdict.hopeless:
+            if number + 1 >= min(2, folds) and verdict.hopeless:
                 break
         evidence = Evidence(logits)
         asked_of = f"{int(evidence.covered.sum()):,} of {count:,} examples"

@@ -19,6 +19,9 @@ from headstart.schema import Phase
 BATCH = 8
 BACK_AND_FORTH = 3.0
 
+LIKELY = 0.6
+"""The share of the planned epochs that it usually takes to a plateau."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -56,7 +59,7 @@ def measure(backbone: Backbone, modality: Modality) -> Cost:
 def seconds(
     phases: Sequence[Phase], cost: Cost, samples: int, *, views_kept: bool = False
 ) -> float:
-    """Return roughly how long phases take on so many samples, if no plateau ends them early.
+    """Return roughly how long phases take on so many samples, plateaus reckoned with.
 
     With `views_kept` the activations of all views are in the store already.
     """
@@ -73,5 +76,5 @@ def seconds(
         elif not views_kept:
             total += samples * phase.views * cost.reading
         made += 1
-        total += samples * phase.epochs * cost.epoch(phase.boundary)
+        total += samples * LIKELY * phase.epochs * cost.epoch(phase.boundary)
     return total
