@@ -1,7 +1,8 @@
 """headstart as a scikit-learn classifier, and as a transformer that gives features.
 
 Both take paths, texts, pictures (PIL) or arrays, so they stand in pipelines, cross-validation and
-grid searches like any other estimator. Features come from the store: a search over heads costs one pass.
+grid searches like any other estimator. Features come from the store: a search over heads costs one
+pass.
 
 >>> from headstart.sklearn import HeadstartFeatures                     # doctest: +SKIP
 >>> pipe = make_pipeline(HeadstartFeatures(), LogisticRegression())     # doctest: +SKIP
@@ -67,8 +68,8 @@ def _refuse(unreadable: Sequence[Unreadable]) -> None:
 class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier that stands on a pretrained backbone.
 
-    `fit(X, y, groups=None)` learns from paths, texts, pictures or arrays; `groups` keeps what belongs
-    together (a patient, a scene) on one side of every inner split.
+    `fit(X, y, groups=None)` learns from paths, texts, pictures or arrays; `groups` keeps what
+    belongs together (a patient, a scene) on one side of every inner split.
     """
 
     def __init__(
