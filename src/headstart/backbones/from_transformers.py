@@ -18,6 +18,7 @@ from headstart.backbones.base import Backbone
 from headstart.backbones.outline import Outline, assemble
 from headstart.backbones.transformers_audio import AUDIO_FAMILIES
 from headstart.backbones.transformers_audio_spec import audio_spec_from_json, read_audio_spec
+from headstart.backbones.transformers_classifier import old_classifier
 from headstart.backbones.transformers_families import FAMILIES, Family, whole
 from headstart.backbones.transformers_spec import read_spec, spec_from_json
 from headstart.backbones.transformers_text import TEXT_FAMILIES, pooled, whole_text
@@ -261,7 +262,10 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
     if family.modality == "text":
         recipe["reading"], remark = read_pooling(folder, net.config)
     card = _card(name, net, hub.licence_of(folder), origin, remark, local=True)
-    return _assembled(net, spec, recipe, card)
+    backbone = _assembled(net, spec, recipe, card)
+    if str((written.get("architectures") or [""])[0]).endswith("ForImageClassification"):
+        backbone.classify = old_classifier(folder, backbone, family.classified)
+    return backbone
 
 
 class Transformers:

@@ -36,7 +36,8 @@ class Family:
 
     `towers` marks checkpoints of several networks (a picture's and a text's) of which the named
     class loads one. `drops` are parts of the module that are left away (a decoder), and `idle` are
-    parameters that only pretraining used: a checkpoint may come without them.
+    parameters that only pretraining used: a checkpoint may come without them. `classified` names
+    the readings of the last state that an image classifier of the family stands on.
     """
 
     describe: Callable[[Net], Outline]
@@ -45,6 +46,7 @@ class Family:
     modality: str = "image"
     drops: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
+    classified: tuple[str, ...] = ()
 
 
 def _first(output: Any) -> torch.Tensor:
@@ -257,23 +259,23 @@ def mobilenet(net: Net) -> Outline:
 
 
 FAMILIES: dict[str, Family] = {
-    "vit": Family(vit),
-    "deit": Family(vit),
-    "dinov2": Family(dinov2),
-    "dinov2_with_registers": Family(dinov2),
-    "beit": Family(beit),
-    "clip": Family(clip, "CLIPVisionModel", towers=True),
+    "vit": Family(vit, classified=("token",)),
+    "deit": Family(vit, classified=("token",)),
+    "dinov2": Family(dinov2, classified=("token", "mean")),
+    "dinov2_with_registers": Family(dinov2, classified=("token", "mean")),
+    "beit": Family(beit, classified=("pooled",)),
+    "clip": Family(clip, "CLIPVisionModel", towers=True, classified=("mean",)),
     "clip_vision_model": Family(clip, "CLIPVisionModel"),
-    "siglip": Family(siglip, "SiglipVisionModel", towers=True),
+    "siglip": Family(siglip, "SiglipVisionModel", towers=True, classified=("mean",)),
     "siglip_vision_model": Family(siglip, "SiglipVisionModel"),
-    "swin": Family(swin),
-    "swinv2": Family(swin),
-    "resnet": Family(resnet),
-    "regnet": Family(resnet),
-    "convnext": Family(convnext),
-    "convnextv2": Family(convnext),
-    "mobilenet_v1": Family(mobilenet),
-    "mobilenet_v2": Family(mobilenet),
+    "swin": Family(swin, classified=("mean",)),
+    "swinv2": Family(swin, classified=("mean",)),
+    "resnet": Family(resnet, classified=("mean",)),
+    "regnet": Family(resnet, classified=("mean",)),
+    "convnext": Family(convnext, classified=("pooled",)),
+    "convnextv2": Family(convnext, classified=("pooled",)),
+    "mobilenet_v1": Family(mobilenet, classified=("mean",)),
+    "mobilenet_v2": Family(mobilenet, classified=("mean",)),
 }
 """Described families by the `model_type` of their configuration."""
 
