@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from headstart.backbones.base import Backbone
+from headstart.backbones.known import read_bundled
 from headstart.backbones.source import open_backbone
 from headstart.errors import UnreadableInput
 from headstart.features import BATCH, forward_all
@@ -64,8 +65,11 @@ def statistics(
 
 def write_reference(backbone: Backbone, modality: Modality, inputs: Sequence[Any]) -> Path:
     """Write the statistics of a bundled backbone beside its weights; return where."""
-    path = WEIGHTS / backbone.name.removeprefix("bundled/") / "reference.safetensors"
-    save_file(statistics(backbone, modality, inputs), path, {"inputs": str(len(inputs))})
+    name = backbone.name.removeprefix("bundled/")
+    path = WEIGHTS / name / "reference.safetensors"
+    # It is of these weights: with others beside it, nobody reads it.
+    about = {"inputs": str(len(inputs)), "weights": str(read_bundled(name)["sha256"])}
+    path.write_bytes(save(statistics(backbone, modality, inputs), about))
     return path
 
 

@@ -195,6 +195,23 @@ def test_a_text_net_without_its_own_tokenizer_is_refused(reading):
         open_backbone("bundled/text")
 
 
+def test_a_reference_of_other_weights_is_not_read(weights):
+    folder, _ = weights
+    about = json.loads((folder / "card.json").read_text())
+    tensors = {"1.mean.mean": torch.zeros(4), "1.mean.deviation": torch.ones(4)}
+    assert open_backbone("bundled/image").reference == {}
+    save_file(tensors, folder / "reference.safetensors", {"weights": about["sha256"]})
+    assert open_backbone("bundled/image").reference.keys() == tensors.keys()
+    save_file(tensors, folder / "reference.safetensors", {"weights": "of before"})
+    assert open_backbone("bundled/image").reference == {}
+
+
+def test_the_bundled_image_nets_reference_is_of_its_weights():
+    backbone = open_backbone("bundled/image")
+    boundaries = {int(name.split(".")[0]) for name in backbone.reference}
+    assert boundaries == set(range(1, backbone.depth + 1))
+
+
 @pytest.mark.parametrize("name", known.bundled_names())
 def test_what_is_bundled_opens(name):
     backbone = open_backbone(f"bundled/{name}", offline=True)

@@ -172,6 +172,18 @@ def _with_files(folder: Path, spec: InputSpec) -> InputSpec:
         raise BackboneError(f"{folder} is damaged: {error}.", BROKEN) from None
 
 
+def _reference(folder: Path, about: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return what is known of readings in pretraining; of other weights than these, nothing."""
+    from safetensors import safe_open
+
+    if not (folder / REFERENCE).is_file():
+        return {}
+    with safe_open(folder / REFERENCE, "pt") as file:
+        if (file.metadata() or {}).get("weights") != about.get("sha256"):
+            return {}
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 class Bundled:
     """The source of backbones that come with headstart."""
 
@@ -202,8 +214,7 @@ class Bundled:
         backbone.module.load_state_dict(floats)
         backbone.spec = _with_files(path.parent, backbone.spec)
         backbone.changed()
-        if (path.parent / REFERENCE).is_file():
-            backbone.reference = load_file(path.parent / REFERENCE)
+        backbone.reference = _reference(path.parent, about)
         backbone.card = self.card(name, offline=offline)
         return backbone
 
