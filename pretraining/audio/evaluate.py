@@ -387,6 +387,7 @@ def main() -> None:
         "weights_sha256": sha,
         "device": asked.device,
         "torch": torch.__version__,
+        "parts": [json.loads(path.read_text())["command"] for path in asked.beside],
         "results": {},
     }
     before = join(asked.beside, sha)
