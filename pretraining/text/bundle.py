@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--from", dest="source", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="english.parquet")
     parser.add_argument("--command", required=True, help="what trained it")
+    parser.add_argument("--target", type=Path, default=TARGET, help="for a trial: another folder")
     run = parser.parse_args()
     source: Path = run.source
     sha256 = hashlib.sha256((source / "model.safetensors").read_bytes()).hexdigest()
@@ -103,10 +104,10 @@ def main() -> None:
     log = [json.loads(line) for line in (source / "log.jsonl").read_text().splitlines()]
     pool = next(line for line in reversed(log) if line["event"] == "targets")
     last = next(line for line in reversed(log) if line["event"] == "progress")
-    TARGET.mkdir(parents=True, exist_ok=True)
+    run.target.mkdir(parents=True, exist_ok=True)
     for name in ("model.safetensors", "tokenizer.json"):
-        shutil.copyfile(source / name, TARGET / name)
-    save_file(reference(source, run.data), TARGET / "reference.safetensors")
+        shutil.copyfile(source / name, run.target / name)
+    save_file(reference(source, run.data), run.target / "reference.safetensors")
     content = (source / "tokenizer.json").read_text(encoding="utf-8")
     card = {
         "architecture": "TextNet",
@@ -144,7 +145,9 @@ def main() -> None:
         ],
         "sha256": sha256,
     }
-    (TARGET / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (run.target / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    if run.target != TARGET:
+        return
     for name in ("log.jsonl", "evaluation.json", "speed.json"):
         if (source / name).exists():
             (HERE / name).write_text(without_places((source / name).read_text()), encoding="utf-8")
