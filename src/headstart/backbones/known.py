@@ -102,6 +102,23 @@ HF = (
     ),
     _hf("openai/whisper-base", "Whisper", 72.6, APACHE, "Speech; its encoder is used.", "audio"),
     _hf("facebook/wav2vec2-base-960h", "wav2vec2", 94.4, APACHE, "English speech.", "audio"),
+    _hf(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "BERT",
+        22.71,
+        APACHE,
+        "English sentences, small and quick.",
+        "text",
+    ),
+    _hf(
+        "sentence-transformers/all-mpnet-base-v2",
+        "MPNet",
+        109.49,
+        APACHE,
+        "English sentences, strong.",
+        "text",
+    ),
+    _hf("FacebookAI/xlm-roberta-base", "XLM-R", 278.04, "mit", "A hundred languages.", "text"),
 )
 
 STRENGTH = (
@@ -123,6 +140,9 @@ STRENGTH = (
     "hf/MIT/ast-finetuned-audioset-10-10-0.4593",
     "hf/openai/whisper-base",
     "hf/facebook/wav2vec2-base-960h",
+    "hf/sentence-transformers/all-mpnet-base-v2",
+    "hf/sentence-transformers/all-MiniLM-L6-v2",
+    "hf/FacebookAI/xlm-roberta-base",
 )
 """The listed models, strongest first, by how their features transfer with a linear head,
 kind of input by kind of input."""
