@@ -50,7 +50,8 @@ def at_boundary(
     arrays = features.views(samples, modality, backbone.spec, max(1, views), progress)
 
     def fetch(pairs: Pairs) -> State:
-        state = modality.collate(arrays(pairs), backbone.spec)
+        # Laid out as for the store: the order of sums, and so the last digits, are the same.
+        state = cast(modality.collate(arrays(pairs), backbone.spec), "float32")
         return features.to_boundary(backbone, state, boundary)
 
     return fetch
@@ -161,4 +162,5 @@ class _Kept:
 
     def fetch(self, boundary: int, pairs: Pairs) -> State:
         shelf = self.shelf(boundary)
-        return together([dict(shelf.get(self.key(position, view))) for position, view in pairs])
+        rows = [dict(shelf.get(self.key(position, view))) for position, view in pairs]
+        return cast(together(rows), "float32")

@@ -88,7 +88,9 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
     """Say in words what a phase does and why so."""
     if phase.objective == "solve":
         return "solve the head on features computed once; nothing in the backbone moves"
-    opened = "every stage" if phase.boundary == 0 else f"stages {phase.boundary + 1} to {depth}"
+    first = phase.boundary + 1
+    opened = f"stages {first} to {depth}" if first < depth else f"stage {depth}"
+    opened = opened if phase.boundary else "every stage"
     beside = f"adapters of rank {phase.adapters} in " if phase.adapters else ""
     lowest = phase.backbone_rate * phase.decay ** (depth - 1 - phase.boundary)
     rates = f"rates: head {phase.rate:g}, top stage {phase.backbone_rate:g}, lowest {lowest:.1g}"
