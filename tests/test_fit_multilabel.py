@@ -142,8 +142,8 @@ def test_a_group_never_stands_on_two_sides(tiny, photos, rows, form, seed, monke
         data = frame
     sides = []
     fitting = import_module("headstart.fit")
-    learn = fitting.learn
-    monkeypatch.setattr(fitting, "learn", lambda job, **how: sides.append(job) or learn(job, **how))
+    make = fitting.make
+    monkeypatch.setattr(fitting, "make", lambda job, **how: sides.append(job) or make(job, **how))
     model = hs.fit(data, label="kind", group="patient", backbone=tiny, seed=seed)
     group_of = dict(zip(frame.file, frame.patient, strict=True))
     learnt = {group_of[sample.name] for sample in sides[0].samples}

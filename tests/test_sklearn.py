@@ -146,8 +146,8 @@ def test_groups_stay_on_one_side_of_inner_splits(tiny, paths, labels, monkeypatc
     import headstart.sklearn as module
 
     jobs = []
-    learn = module.learn
-    monkeypatch.setattr(module, "learn", lambda job: jobs.append(job) or learn(job))
+    make = module.make
+    monkeypatch.setattr(module, "make", lambda job, **how: jobs.append(job) or make(job, **how))
     HeadstartClassifier(tiny).fit(paths, labels, groups=np.arange(len(paths)) // 2)
     assert [sample.group for sample in jobs[0].samples] == [str(n // 2) for n in range(len(paths))]
 

@@ -22,10 +22,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from headstart import features
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone
+from headstart.choose import make
 from headstart.dataset import from_pairs, read_inputs
 from headstart.errors import DataError
 from headstart.heads.candidates import leading
-from headstart.learn import Job, learn
+from headstart.learn import Job
 from headstart.modalities.base import Modality
 from headstart.recognise import recognise_list, require_fitting
 from headstart.schema import Sample, Unreadable
@@ -108,7 +109,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seconds=self.time,
             offline=self.offline,
         )
-        self.model_ = learn(job, backbone=backbone)
+        self.model_ = make(job, backbone=backbone)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -188,7 +188,7 @@ def test_no_choice_sees_the_sealed_test(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ({"strategy": "probe", "unfreeze": 1}, "partial or gradual"),
+        ({"strategy": "probe", "unfreeze": 1}, "partial, gradual or lora"),
         ({"strategy": "probe", "keep": 0.5}, "partial"),
         ({"strategy": "scratch", "keep": 0.5}, "partial"),
         ({"strategy": "full", "keep": 1.5}, "0 .* to 1"),
