@@ -131,6 +131,7 @@ class Ladder:
             if tried.kept and tried.evidence is not None:
                 best, best_name = tried.evidence, rung
         if best_name == PROBE:
+            self.rewind()  # the last trial has moved the weights that the probe stands on
             return replace(probe, strategy=PROBE, choices=(*probe.choices, *self.choices))
         model = self.learn(best_name)
         below = [replace(each, kept=each.what == best_name) for each in self.choices]

@@ -85,6 +85,18 @@ def test_what_surely_helps_ships(folder, monkeypatch):
     assert "partial" in kept
 
 
+def test_trials_that_are_not_kept_leave_the_backbone_as_it_was(folder, monkeypatch):
+    """Here the trials really train, and their weights are not those that ship."""
+    lessons.hurry(monkeypatch, rate=1e-2)
+    monkeypatch.setattr(Verdict, "kept", property(lambda self: False))
+    given = lessons.samples(start=60)
+    climbed, probe = (make(lessons.job(folder, name)) for name in ("auto", "probe"))
+    assert rungs_of(climbed)["full"].seconds > 0
+    assert climbed.backbone.fingerprint() == probe.backbone.fingerprint()
+    inputs = [each.input for each in given]
+    assert np.array_equal(climbed.features(inputs), probe.features(inputs))
+
+
 def test_the_last_trial_leaves_no_trace(folder, monkeypatch):
     """The model that ships is what its strategy alone would have made."""
     monkeypatch.setattr(Verdict, "kept", property(lambda self: True))
