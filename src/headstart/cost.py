@@ -17,6 +17,7 @@ from headstart.modalities.base import Modality
 from headstart.schema import Phase
 
 BATCH = 8
+REPEATS = 4
 BACK_AND_FORTH = 3.0
 
 LIKELY = 0.6
@@ -40,20 +41,25 @@ class Cost:
 
 
 def measure(backbone: Backbone, modality: Modality) -> Cost:
-    """Time reading and every stage on a small generated batch; the first run only warms up."""
+    """Time reading and every stage on a small generated batch, each at its quickest of a few.
+
+    The first run warms up, and what else the machine does makes others slow.
+    """
     raws = modality.golden(backbone.spec, seed=0, count=BATCH)
     begun = time.perf_counter()
     prepared = [modality.prepare(raw, backbone.spec) for raw in raws]
     state = modality.collate(prepared, backbone.spec)
     reading = (time.perf_counter() - begun) / BATCH
-    stages = []
+    runs = []
     with torch.inference_mode():
-        backbone(dict(state))
-        for at in range(backbone.depth):
-            begun = time.perf_counter()
-            state = backbone(state, at, at + 1)
-            stages.append((time.perf_counter() - begun) / BATCH)
-    return Cost(reading, tuple(stages))
+        for _ in range(REPEATS):
+            current, took = dict(state), []
+            for at in range(backbone.depth):
+                begun = time.perf_counter()
+                current = backbone(current, at, at + 1)
+                took.append((time.perf_counter() - begun) / BATCH)
+            runs.append(took)
+    return Cost(reading, tuple(min(each) for each in zip(*runs, strict=True)))
 
 
 def seconds(

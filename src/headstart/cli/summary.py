@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headstart.cli.terminal import one_line, paper, say
+from headstart.registry import STRATEGIES
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import decimals, figures, mapping, sequence, title, whole
 
@@ -42,17 +43,19 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
 
 def show_choices(evaluation: Mapping[str, Any]) -> None:
     """Write what was chosen, and why, to stdout."""
-    kept = [mapping(each) for each in sequence(evaluation.get("choices"))]
-    lines = [
-        f"{each.get('what')}" + (f": {why}" if (why := each.get("why")) else "")
-        for each in kept
-        if each.get("kept")
+    tried = [mapping(each) for each in sequence(evaluation.get("choices"))]
+    kept = [each for each in tried if each.get("kept")]
+    # Of what was not kept, a person asks about whole strategies; the rest is in the report.
+    lost = [
+        each for each in tried if not each.get("kept") and each.get("what") in STRATEGIES.names()
     ]
-    if lines:
-        console = paper()
-        console.print("\nChosen")
-        for line in lines:
-            say(console, line, indent=2)
+    for heading, choices in (("Chosen", kept), ("Not chosen", lost)):
+        if choices:
+            console = paper()
+            console.print(f"\n{heading}")
+            for each in choices:
+                why = f": {each.get('why')}" if each.get("why") else ""
+                say(console, f"{each.get('what')}{why}", indent=2)
 
 
 def show_meters(evaluation: Mapping[str, Any]) -> None:
