@@ -87,8 +87,11 @@ def table() -> None:
         cells = []
         for strategy in STRATEGIES:
             runs = found.get((key, strategy), [])
-            score = np.mean([each["macro_f1"] for each in runs]) if runs else float("nan")
-            took = np.mean([each["seconds"] for each in runs]) if runs else float("nan")
+            if not runs:
+                cells.append("–")
+                continue
+            score = np.mean([each["macro_f1"] for each in runs])
+            took = np.mean([each["seconds"] for each in runs])
             cells.append(f"{100 * score:.1f} ({took:.0f} s, {len(runs)})")
         print(f"| {key[0]}, {key[1] or 'all'} | " + " | ".join(cells) + " |")
 
