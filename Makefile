@@ -19,10 +19,9 @@ Setting up $(VENV). On Linux this downloads about 3 GB and takes 5.6 GB on disk,
 libraries that torch brings from the package registry; 2 to 5 minutes on a fast line. On macOS and
 Windows it is about 2 GB on disk.
 
-No GPU? About 2 GB are enough on Linux too: press Ctrl-C, put the CPU build of torch 2.12.1 and
-torchvision 0.27.1 into $(VENV) first, and run this again; it keeps what it finds:
-  $(BIN)/pip install torch==2.12.1 torchvision==0.27.1 --index-url CPU_INDEX
-where CPU_INDEX is PyTorch's CPU wheel index, shown by the selector on pytorch.org (Pip, CPU).
+No GPU? About 2 GB are enough on Linux too: press Ctrl-C, put the CPU build into $(VENV) first
+(torch==2.12.1 torchvision==0.27.1), and run this again; it keeps what it finds. The selector on
+pytorch.org (Pip, CPU) shows the command; use $(BIN)/pip in it.
 
 endef
 export ABOUT_SIZE

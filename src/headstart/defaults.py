@@ -45,8 +45,8 @@ LOWEST_SHARE = 0.1
 """The first stage's rate as a share of the last one's: a hundredth of the head's."""
 
 TUNING_STEPS = 250
-"""A pretrained net has moved to a few hundred examples after about this many steps: of plans twice
-as long, the bundled image net's best epoch on ants_bees and flowers5 came after some 110."""
+"""A pretrained net has moved to a few hundred examples after about this many steps: a first guess.
+Of a plan twice as long, the best epoch on ants_bees came after some 110, once."""
 
 MOST_STEPS_DOWN = 4
 

@@ -57,6 +57,8 @@ def choose_share(
     shares that do the same, the one that keeps more is left.
     """
     after = state_of(modules)
+    if all(torch.equal(before[name], tensor) for name, tensor in after.items()):
+        return 0.0, predict()  # nothing was trained, so there is nothing to keep
     shares = SHARES if asked is None else (asked,)
     found: dict[float, np.ndarray] = {}
     for share in shares:

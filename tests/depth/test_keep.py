@@ -64,6 +64,7 @@ def test_the_share_with_the_lowest_loss_is_left():
 def test_of_equal_shares_the_one_that_keeps_most_is_left():
     module = nn.Linear(1, 2)
     before, truth = state_of({"head": module}), np.array([0, 1])
+    nn.init.ones_(module.weight)
     answers = np.eye(2, dtype=np.float32)
     share, _ = choose_share({"head": module}, before, lambda: answers, truth, None)
     assert share == max(SHARES)
@@ -76,3 +77,10 @@ def test_counters_are_not_mixed():
     after = state_of({"body": module})
     blend({"body": module}, before, after, 0.5)
     assert int(module.num_batches_tracked) == 1
+
+
+def test_where_nothing_was_trained_nothing_is_said_to_be_kept():
+    module = nn.Linear(1, 2)
+    before, answers = state_of({"head": module}), np.eye(2, dtype=np.float32)
+    share, _ = choose_share({"head": module}, before, lambda: answers, np.array([0, 1]), None)
+    assert share == 0
