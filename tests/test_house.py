@@ -50,6 +50,7 @@ FLOORS = {
         "novelty",
         "precision",
         "segment",
+        "speech",
         "store",
         "strategies",
         "tasks",

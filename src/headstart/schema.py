@@ -282,6 +282,22 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording, in seconds, and what was said in it."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript(Prediction):
+    """What was said in a recording: the whole text is the `label`, its `segments` say when."""
+
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something `check` found in the data: how bad, which files, and what to do about it."""
 

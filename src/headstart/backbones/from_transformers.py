@@ -314,7 +314,9 @@ class Transformers:
             near=self._names,
         )
         _, config = _read_config(folder, reference)
-        wanted = [FILES[:2] if _family(config).modality == "text" else PROCESSORS]
+        wanted: list[tuple[str, ...]] = [
+            FILES[:2] if _family(config).modality == "text" else PROCESSORS
+        ]
         wanted += [more] if config.model_type in SPEECH_FAMILIES and more else []
         for names in wanted:
             if not (offline or any((folder / each).is_file() for each in names[:2])):
