@@ -13,6 +13,7 @@ from headstart.report.meters import domain, forgetting
 from headstart.report.names import clean, name, names, sentence
 from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
+from headstart.report.transcripts import transcripts
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
     UNBOUNDED,
@@ -57,6 +58,7 @@ def view(
         "classes": by_class(evaluation),
         "confusion": confusion(evaluation),
         "mistakes": _mistakes(evaluation, pictures),
+        "transcripts": transcripts(evaluation, pictures),
         "trust": _trust(evaluation),
         "data": _data(evaluation, data),
         "findings": _findings(evaluation),
