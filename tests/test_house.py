@@ -26,7 +26,17 @@ CODE = sorted(
 
 FLOORS = {
     # The ground: words and numbers, no torch.
-    0: {"defaults", "errors", "metrics", "normalise", "places", "progress", "registry", "schema"},
+    0: {
+        "defaults",
+        "errors",
+        "metrics",
+        "normalise",
+        "places",
+        "progress",
+        "ragged",
+        "registry",
+        "schema",
+    },
     # The outside world: siblings that never import each other. A report is made of plain data.
     1: {"backbones", "dataset", "modalities", "report"},
     # Learning.

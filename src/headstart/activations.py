@@ -19,7 +19,7 @@ from headstart import features, store
 from headstart.backbones.base import Backbone
 from headstart.freezing import seal
 from headstart.modalities.base import Arrays, Modality, State
-from headstart.modalities.lengths import apart, together
+from headstart.modalities.lengths import apart, rejoined, together
 from headstart.precision import at_precision, cast
 from headstart.progress import Progress, Silent
 from headstart.schema import Sample
@@ -85,6 +85,7 @@ class _Kept:
                 frozen=frozen,
                 boundary=boundary,
                 precision=self.precision,
+                **features.asked_of(self.samples),
             )
         return self.shelves[boundary]
 
@@ -105,7 +106,7 @@ class _Kept:
         if not missing:
             return True
         with at_precision(self.backbone, self.precision):
-            first = self.rows(next(self.compute(missing[:1], 0, boundary))[1])[0]
+            first = next(self.compute(missing[:1], 0, boundary))[1][0]
             size = sum(array.nbytes for array in first.values())
             if size * len(self.samples) * self.views > store.limit() * SHARE_OF_STORE:
                 return False
@@ -117,8 +118,8 @@ class _Kept:
             shelf = self.shelf(boundary)
             shelf.claim()
             try:
-                for pairs, state in self.compute(missing, start, boundary):
-                    for (position, view), row in zip(pairs, self.rows(state), strict=True):
+                for pairs, rows in self.compute(missing, start, boundary):
+                    for (position, view), row in zip(pairs, rows, strict=True):
                         shelf.put(self.key(position, view), row)
                     progress.advance(len(pairs))
             finally:
@@ -130,18 +131,20 @@ class _Kept:
 
     def compute(
         self, missing: Sequence[tuple[int, int]], start: int, boundary: int
-    ) -> Iterator[tuple[Sequence[tuple[int, int]], State]]:
-        """Yield batches of the missing at a boundary, from the views or from a lower boundary."""
+    ) -> Iterator[tuple[Sequence[tuple[int, int]], list[Arrays]]]:
+        """Yield some of the missing at a boundary, from the views or from a lower boundary."""
         if start:
             for at in range(0, len(missing), features.BATCH):
                 pairs = missing[at : at + features.BATCH]
-                yield pairs, self.run(self.fetch(start, pairs), start, boundary)
+                examples = self.kept(start, pairs)
+                yield pairs, self.run(together(examples), examples, start, boundary)
             return
         at = 0
-        for arrays in features.in_turns(self.view, missing, features.BATCH):
-            pairs = missing[at : at + len(arrays)]
-            at += len(arrays)
-            yield pairs, self.run(self.modality.collate(arrays, self.backbone.spec), 0, boundary)
+        for examples in features.in_turns(self.view, missing, features.BATCH):
+            pairs = missing[at : at + len(examples)]
+            at += len(examples)
+            state = self.modality.collate(examples, self.backbone.spec)
+            yield pairs, self.run(state, examples, 0, boundary)
 
     def view(self, pair: tuple[int, int]) -> Arrays:
         sample, number = self.samples[pair[0]], pair[1]
@@ -150,17 +153,17 @@ class _Kept:
             return self.modality.prepare(raw, self.backbone.spec)
         return self.modality.view(raw, self.backbone.spec, sample.key, number)
 
-    def run(self, state: State, start: int, stop: int) -> State:
+    def run(self, state: State, examples: Sequence[Arrays], start: int, stop: int) -> list[Arrays]:
         with torch.no_grad():
-            return self.backbone(cast(dict(state), self.precision), start, stop)
-
-    def rows(self, state: State) -> list[Arrays]:
+            done = self.backbone(cast(dict(state), self.precision), start, stop)
         return [
             {name: np.ascontiguousarray(array) for name, array in row.items()}
-            for row in apart(state)
+            for row in rejoined(apart(done), examples)
         ]
 
-    def fetch(self, boundary: int, pairs: Pairs) -> State:
+    def kept(self, boundary: int, pairs: Pairs) -> list[Arrays]:
         shelf = self.shelf(boundary)
-        rows = [dict(shelf.get(self.key(position, view))) for position, view in pairs]
-        return cast(together(rows), "float32")
+        return [dict(shelf.get(self.key(position, view))) for position, view in pairs]
+
+    def fetch(self, boundary: int, pairs: Pairs) -> State:
+        return cast(together(self.kept(boundary, pairs)), "float32")

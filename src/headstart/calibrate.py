@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from headstart.ragged import Rows, flat
+
 COLDEST, HOTTEST = 0.05, 20.0
 NUMBERS = 4_000_000
 """Logits looked at by one fit, or worked on at a time: plenty for one number."""
@@ -17,8 +19,9 @@ NUMBERS = 4_000_000
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def log_losses(logits: np.ndarray, encoded: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return each sample's log-loss: of its class, or (0/1 matrix) the mean over its labels."""
+def log_losses(logits: np.ndarray, encoded: Rows, temperature: float = 1.0) -> np.ndarray:
+    """Return each row's log-loss: of its class, or (0/1 matrix) the mean over its labels."""
+    encoded = flat(encoded)
     losses = np.empty(len(logits), np.float32)
     step = max(1, NUMBERS // max(1, logits.shape[1]))
     for start in range(0, len(logits), step):
@@ -33,13 +36,13 @@ def log_losses(logits: np.ndarray, encoded: np.ndarray, temperature: float = 1.0
     return losses
 
 
-def thin(logits: np.ndarray, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thin(logits: np.ndarray, encoded: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return every few-th row where there are more logits than a temperature needs."""
     step = max(1, logits.size // NUMBERS)
-    return np.asarray(logits[::step], np.float32), encoded[::step]
+    return np.asarray(logits[::step], np.float32), flat(encoded)[::step]
 
 
-def fit_temperature(logits: np.ndarray, encoded: np.ndarray, *, doubt: float = 1.0) -> float:
+def fit_temperature(logits: np.ndarray, encoded: Rows, *, doubt: float = 1.0) -> float:
     """Return the temperature with the lowest log-loss, sure of itself only with enough samples.
 
     `doubt` is how far (in nats) a temperature one factor e away from 1 is held against it: with 20

@@ -28,6 +28,7 @@ from headstart.learn import Job, group_numbers, learn, plan, require_stages, try
 from headstart.metrics import draw, paired, paired_difference, share_interval
 from headstart.model import Model
 from headstart.progress import Progress, Silent
+from headstart.ragged import Rows, flat, laid, mean_of, rows_of
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
 from headstart.schema import Choice, Figure
 from headstart.tasks.base import Task
@@ -41,15 +42,15 @@ NOTHING_TO_KEEP = (PROBE, "adapt", "scratch")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Calibrated logits that samples got from models which had not seen them; NaN: none yet."""
+    """Calibrated logits that rows got from models which had not seen them; NaN: none yet."""
 
-    logits: np.ndarray
+    logits: Rows
 
     @property
     def covered(self) -> np.ndarray:
         """Return a mask of the samples that were asked about."""
-        found: np.ndarray = np.isfinite(self.logits).all(1)
-        return found
+        asked = np.isfinite(flat(self.logits)).all(1)
+        return mean_of(asked.astype(np.float32), self.logits) == 1
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,10 @@ class Ladder:
         self.encoded = self.task.encode([each.target for each in job.samples], job.labels)
         self.groups = group_numbers(job.samples)
         self.folds = cut_folds(
-            self.encoded, self.groups, defaults.fold_count(len(job.samples)), job.seed
+            self.task.mix(self.encoded),
+            self.groups,
+            defaults.fold_count(len(job.samples)),
+            job.seed,
         )
         names = [str(number) for number in self.groups]
         self.resamples = draw(names, len(names), columns=len(job.labels), seed=job.seed)
@@ -118,7 +122,8 @@ class Ladder:
         probe = self.learn(PROBE)
         if probe.out_of_fold is None:
             raise ValueError("the probe has no out-of-fold answers to compare with")
-        best, best_name = Evidence(probe.out_of_fold / probe.head.temperature), PROBE
+        cooled = probe.out_of_fold / probe.head.temperature
+        best, best_name = Evidence(laid(cooled, self.encoded)), PROBE
         # A pass read from the store costs nothing now; a rung is still worth what it would cost.
         passed = len(self.job.samples) * self.cost.below(self.backbone.depth)
         usual = defaults.auto_seconds(max(time.perf_counter() - begun, passed))
@@ -161,7 +166,8 @@ class Ladder:
         if least > self.budget - self.spent:
             need = quantity(1.2 * (self.spent + least))
             return Attempt(rung, f"not tried: it takes about {need} in all; --time {need} lets it")
-        logits = np.full((count, len(self.job.labels)), np.nan, np.float32)
+        rows = len(flat(self.encoded))
+        logits = np.full((rows, len(self.job.labels)), np.nan, np.float32)
         took = 0.0
         for number in range(folds):
             # Beside the next fold, the model itself has to fit into what is left.
@@ -169,14 +175,14 @@ class Ladder:
                 break
             asked = np.flatnonzero(self.folds == number)
             try:
-                logits[asked], seconds = self.ask(job, number, asked)
+                logits[rows_of(self.encoded, asked)], seconds = self.ask(job, number, asked)
             except (DataError, Failure) as error:
                 return Attempt(rung, f"not kept: {error.message}", seconds=took)
             took, self.spent = took + seconds, self.spent + seconds
-            verdict = self.compare(best, Evidence(logits))
+            verdict = self.compare(best, Evidence(laid(logits, self.encoded)))
             if number + 1 >= min(2, folds) and verdict.hopeless:
                 break
-        evidence = Evidence(logits)
+        evidence = Evidence(laid(logits, self.encoded))
         asked_of = f"{int(evidence.covered.sum()):,} of {count:,} examples"
         words = f"{verdict.words()} over the rung below, asked of {asked_of}"
         words += "" if verdict.kept else ": not surely better"
@@ -206,13 +212,12 @@ class Ladder:
 
     def compare(self, below: Evidence, above: Evidence) -> Verdict:
         """Compare two rungs on the samples that both were asked about."""
-        rows = np.flatnonzero(below.covered & above.covered)
-        truth, weights = self.encoded[rows], self.resamples.weights[rows]
-        draws = [
-            self.task.score_logits(each.logits[rows], truth, weights) for each in (below, above)
-        ]
-        names = [str(number) for number in self.groups[rows]]
-        losses = [log_losses(each.logits[rows], truth) for each in (below, above)]
+        both = np.flatnonzero(below.covered & above.covered)
+        truth, weights = self.encoded[both], self.resamples.weights[both]
+        logits = [flat(each.logits[both]) for each in (below, above)]
+        draws = [self.task.score_logits(each, truth, weights) for each in logits]
+        names = [str(number) for number in self.groups[both]]
+        losses = [mean_of(log_losses(each, truth), truth) for each in logits]
         return Verdict(
             paired_difference(draws[0], draws[1], len(set(names))),
             paired(losses[0], losses[1], names),
@@ -224,7 +229,7 @@ class Ladder:
             return Choice(tried.rung, None, None, None, tried.seconds, False, tried.why)
         rows = np.flatnonzero(tried.evidence.covered)
         draws = self.task.score_logits(
-            tried.evidence.logits[rows], self.encoded[rows], self.resamples.weights[rows]
+            flat(tried.evidence.logits[rows]), self.encoded[rows], self.resamples.weights[rows]
         )
         figure = share_interval(draws, len(set(self.groups[rows].tolist())))
         return Choice(

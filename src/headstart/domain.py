@@ -67,11 +67,13 @@ def measure(
     elif norm_layers(backbone):
         by, gaps = "norms", _by_norms(backbone, modality, spread(samples, RUN))
     else:
+        by, gaps = "", {}
+    if not gaps:
         return {
             "distance": None,
             "by": None,
             "stages": [],
-            "advice": f"Not known: nothing says what {backbone.name} saw in pretraining.",
+            "advice": f"Not known: nothing says how {backbone.name} read such inputs in pretraining.",
         }
     stages = [
         {"stage": backbone.stages[at].name, "distance": float(np.sqrt(gap))}

@@ -14,7 +14,9 @@ from headstart.errors import DataError
 from headstart.learn import group_numbers
 from headstart.model import Model
 from headstart.progress import Progress, Silent
-from headstart.schema import Evaluation, Sample, Unreadable
+from headstart.ragged import laid
+from headstart.schema import Evaluation, Sample, Unreadable, labels_of
+from headstart.tasks.base import refuse_other_task
 
 
 def judge(
@@ -23,8 +25,8 @@ def judge(
     """Return a model's evaluation on labelled samples, and which of them it calls known."""
     found = features.survey(samples, model.modality, model.backbone, progress)
     vectors = features.vectors(found.shelf, found.samples, model.head.readings)
-    probabilities, known = model.judge(vectors)
     encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
+    probabilities, known = model.judge(laid(vectors, encoded))
     groups = [str(number) for number in group_numbers(found.samples)]
     names = [sample.name for sample in found.samples]
     evaluation = model.task.evaluate(probabilities, encoded, model.labels, names, groups, seed)
@@ -138,13 +140,13 @@ def raise_none_readable(set_aside: Sequence[Unreadable]) -> None:
 
 
 def _known_labels(samples: Sequence[Sample], model: Model) -> None:
-    said: set[str] = set()
-    for sample in samples:
-        said |= {sample.target} if isinstance(sample.target, str) else set(sample.target or ())
-    if strange := sorted(said - set(model.labels)):
-        cure = f"It knows {', '.join(model.labels[:8])}{' …' if len(model.labels) > 8 else ''}."
+    refuse_other_task(model.task, [sample.target for sample in samples])
+    said = {label for sample in samples for label in labels_of(sample.target)}
+    known = model.task.spoken(model.labels)
+    if strange := sorted(said - set(known)):
+        cure = f"It knows {', '.join(known[:8])}{' …' if len(known) > 8 else ''}."
         for mark in (";", "|", ",") if model.task.kind == "sigmoid" else ():
-            if {part.strip() for label in said for part in label.split(mark)} <= set(model.labels):
+            if {part.strip() for label in said for part in label.split(mark)} <= set(known):
                 cure = f"Say what stands between several labels: --separator '{mark}'."
         raise DataError(
             f"The data has labels that the model does not know: {', '.join(strange[:5])}.", cure

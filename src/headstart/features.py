@@ -21,7 +21,7 @@ import torch
 
 from headstart import __version__
 from headstart import store as stores
-from headstart.backbones.base import Backbone
+from headstart.backbones.base import ROWS, Backbone
 from headstart.errors import UnreadableInput
 from headstart.heads import Reading
 from headstart.matrix import MEMORY_BYTES
@@ -38,7 +38,10 @@ READ_AT_MOST = 6
 transformer's readings stay smaller than its inputs."""
 
 Readings = dict[Reading, np.ndarray]
-"""What was read off one example, or off a batch: a vector, or a matrix, by boundary and name."""
+"""What was read off one example, or off a batch, by boundary and name: a vector, or a matrix.
+
+Of an example that is asked about row by row it is a matrix too.
+"""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -144,44 +147,63 @@ def forward_all(
     """Run examples, which come in turns as their windows, and yield their readings, in order.
 
     As many come at a time as were needed so that those of like length share a batch. The readings
-    of several windows are averaged, each window counting by its length.
+    of several windows are averaged, each window counting by its length; rows stand one after the
+    other.
     """
 
-    def windows() -> Iterator[list[tuple[int, Arrays]]]:
+    def windows() -> Iterator[list[tuple[tuple[int, int], Arrays]]]:
         for turn in turns:
             first = len(waiting)
-            waiting.extend((name, []) for name, _ in turn)
-            yield [(at, part) for at, (_, parts) in enumerate(turn, first) for part in parts]
+            waiting.extend((name, {}) for name, _ in turn)
+            yield [
+                ((at, number), part)
+                for at, (_, parts) in enumerate(turn, first)
+                for number, part in enumerate(parts)
+            ]
 
-    waiting: list[tuple[In, list[tuple[int, Readings]]]] = []
+    waiting: list[tuple[In, dict[int, tuple[int, Readings]]]] = []
     for batches in batched(windows()):
         for batch in batches:
             state = modality.collate([part for _, part in batch], backbone.spec)
             found = forward_readings(backbone, state, precision, wanted)
-            for row, (at, part) in enumerate(batch):
+            end = 0
+            for row, ((at, number), part) in enumerate(batch):
                 length = len(part["mask"]) if "mask" in part else 1
-                rows = {reading: vectors[row] for reading, vectors in found.items()}
-                waiting[at][1].append((length, rows))
-        done, waiting[:] = [(name, _average(parts)) for name, parts in waiting], []
+                start, end = end, end + int(part[ROWS].sum()) if ROWS in part else 0
+                own: slice | int = slice(start, end) if ROWS in part else row
+                rows = {reading: vectors[own] for reading, vectors in found.items()}
+                waiting[at][1][number] = (length, rows)
+        done, waiting[:] = [(name, _pool(parts)) for name, parts in waiting], []
         if done:
             yield done
 
 
-def _average(parts: Sequence[tuple[int, Readings]]) -> Readings:
+def _pool(windows: Mapping[int, tuple[int, Readings]]) -> Readings:
+    """Put what was read of an example's windows together: rows in order, others on average."""
+    parts = [windows[number] for number in sorted(windows)]
     if len(parts) == 1:
         return parts[0][1]
     weights = np.array([length for length, _ in parts], np.float64)
-    return {
-        reading: np.average([rows[reading] for _, rows in parts], axis=0, weights=weights).astype(
-            first.dtype
+    pooled = {}
+    for reading, first in parts[0][1].items():
+        each = [rows[reading] for _, rows in parts]
+        pooled[reading] = (
+            np.concatenate(each)
+            if first.ndim == 2
+            else np.average(each, axis=0, weights=weights).astype(first.dtype)
         )
-        for reading, first in parts[0][1].items()
-    }
+    return pooled
 
 
 def reading_name(reading: Reading) -> str:
     """Return the name that a reading is stored under."""
     return f"{reading[0]}.{reading[1]}"
+
+
+def asked_of(samples: Sequence[Sample]) -> dict[str, str]:
+    """Return how inputs are asked about, where that is not as a whole: part of a shelf's name."""
+    asked = getattr(samples[0].input, "asked", "") if samples else ""
+    return {"asked": asked} if asked else {}
 
 
 def open_shelf(kind: str, **about: Any) -> Shelf:
@@ -208,6 +230,7 @@ def survey(
         backbone=backbone.name,
         fingerprint=backbone.fingerprint(),
         precision=precision,
+        **asked_of(samples),
     )
     sketches = open_shelf("sketches", modality=modality.name)
     wanted = set(boundaries_read(backbone.depth))
@@ -261,7 +284,7 @@ def survey(
 
 
 def readings(shelf: Shelf, samples: Sequence[Sample]) -> dict[Reading, np.ndarray]:
-    """Gather the stored readings of these samples, a matrix each, in the samples' order.
+    """Gather the stored readings of these samples, a matrix each, in the order of their rows.
 
     Together they stay within what one matrix may take of memory; the rest of them is on disk.
     """
@@ -275,7 +298,7 @@ def readings(shelf: Shelf, samples: Sequence[Sample]) -> dict[Reading, np.ndarra
 
 
 def vectors(shelf: Shelf, samples: Sequence[Sample], wanted: Sequence[Reading]) -> np.ndarray:
-    """Gather what a head stands on: the wanted readings side by side, a row a sample."""
+    """Gather what a head stands on: the wanted readings side by side, in the order of the rows."""
     return shelf.gather_beside(
         [reading_name(reading) for reading in wanted], [sample.key for sample in samples]
     )
@@ -294,7 +317,7 @@ def views(
     every epoch, seed and later run reads it from the store.
     """
     progress = progress or Silent()
-    shelf = open_shelf("views", modality=modality.name, spec=spec.to_json())
+    shelf = open_shelf("views", modality=modality.name, spec=spec.to_json(), **asked_of(samples))
 
     def key(position: int, number: int) -> str:
         return hashlib.sha256(f"{samples[position].key}:{number}".encode()).hexdigest()

@@ -26,11 +26,12 @@ from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
+from headstart.ragged import flat
 from headstart.recognise import recognise, require_fitting
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable
-from headstart.tasks.base import Task
+from headstart.schema import Sample, Unreadable, labels_of
+from headstart.tasks.base import Task, refuse_other_task
 
 FORMAT = 1
 TEST_SHARE = 0.2
@@ -236,10 +237,11 @@ def _announce(
 
 def _task(name: str | None, samples: Sequence[Sample], progress: Progress) -> Task:
     """Return the task that was asked for, or the first that the targets look like, said aloud."""
+    targets = [sample.target for sample in samples]
     if name is not None:
         chosen: Task = TASKS.get(name)()
+        refuse_other_task(chosen, targets)
         return chosen
-    targets = [sample.target for sample in samples]
     chosen = next(task for task in (TASKS.get(n)() for n in TASKS.names()) if task.suits(targets))
     progress.say(f"Task: {chosen.name}, judged by {chosen.headline}.")
     return chosen
@@ -273,7 +275,7 @@ def _divide(
             frozenset(str(number) for number in across),
         )
     encoded = task.encode([sample.target for sample in grouped], labels)
-    train, test = splits.seal(encoded, groups, share=TEST_SHARE, seed=seed)
+    train, test = splits.seal(task.mix(encoded), groups, share=TEST_SHARE, seed=seed)
     if not len(test):
         raise DataError(
             f"None of the {len(grouped):,} examples can be set apart as a test: those of a class "
@@ -316,7 +318,7 @@ def _evidence(
         "baseline": _baseline(model, sides, task, seed),
         "unknown": {"rate_on_test": float(1 - known.mean()), "stated": FALSE_ALARMS},
         "data": {
-            "counts": {label: counts[label] for label in model.labels},
+            "counts": {label: counts[label] for label in evaluation.labels},
             "split": sides.sentence,
             "set_aside": [asdict(each) for each in set_aside],
             "twins": {"groups": len(sides.twins), "across": len(sides.across)},
@@ -332,25 +334,22 @@ def _evidence(
 
 
 def _each_label(sides: Sides) -> list[str]:
-    said: list[str] = []
-    for sample in (*sides.train, *sides.test):
-        said += [sample.target] if isinstance(sample.target, str) else list(sample.target)
-    return said
+    return [label for each in (*sides.train, *sides.test) for label in labels_of(each.target)]
 
 
 def _baseline(model: Model, sides: Sides, task: Task, seed: int) -> dict[str, Any]:
-    """Judge saying the same of every input: the share of each label on the training side."""
+    """Judge saying the same of every row: the share of each label on the training side."""
     encoded = task.encode([sample.target for sample in sides.train], model.labels)
-    shares, what = task.shares(encoded, len(model.labels)), "always the most common class"
-    if encoded.ndim == 2:
+    shares = task.shares(encoded, len(model.labels))
+    if flat(encoded).ndim == 2:
         # Of a set of labels, naming them all is what F1 pays most for without looking.
-        shares, what = np.maximum(shares, LIKELY), "always every label"
+        shares = np.maximum(shares, LIKELY)
     truth = task.encode([sample.target for sample in sides.test], model.labels)
     names = [sample.name for sample in sides.test]
     groups = [sample.group for sample in sides.test]
-    always = np.broadcast_to(shares, (len(sides.test), len(shares)))
+    always = np.broadcast_to(shares, (len(flat(truth)), len(shares)))
     figures = task.evaluate(always, truth, model.labels, names, groups, seed).figures
-    return {"what": what} | {
+    return {"what": task.guess} | {
         name: asdict(figures[name]) for name in ("accuracy", task.headline) if name in figures
     }
 
@@ -374,7 +373,7 @@ def _findings(
         )
     )
     encoded = model.task.encode([sample.target for sample in sides.train], model.labels)
-    if model.out_of_fold is not None and encoded.ndim == 1:
+    if model.out_of_fold is not None and isinstance(encoded, np.ndarray) and encoded.ndim == 1:
         probabilities = model.task.probabilities(model.out_of_fold, model.head.temperature)
         kept = next(choice for choice in model.choices if choice.kept)
         shares = model.task.shares(encoded, len(model.labels))

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.calibrate import fit_temperature, log_losses
+from headstart.ragged import Rows
 
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """The shares of the old model that are tried on the validation side."""
@@ -48,7 +49,7 @@ def choose_share(
     modules: Mapping[str, nn.Module],
     before: Tensors,
     predict: Callable[[], np.ndarray],
-    encoded: np.ndarray,
+    encoded: Rows,
     asked: float | None,
 ) -> tuple[float, np.ndarray]:
     """Leave the modules at the asked share, or at the one with the lowest validation log-loss.
@@ -70,5 +71,5 @@ def choose_share(
     return best, found[best]
 
 
-def _loss(logits: np.ndarray, encoded: np.ndarray) -> float:
+def _loss(logits: np.ndarray, encoded: Rows) -> float:
     return float(log_losses(logits, encoded, fit_temperature(logits, encoded)).mean())

@@ -107,6 +107,7 @@ class _Learning:
         self.phases = plan(job, self.backbone.depth)
         require_stages(self.phases, self.backbone)
         self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
+        self.mix = self.task.mix(self.encoded)
         self.groups = group_numbers(job.samples)
         if self.groups.max(initial=0) == 0:
             raise DataError(
@@ -118,9 +119,7 @@ class _Learning:
         self.learning, self.validating = everything, everything[:0]
         if any(phase.objective == "train" for phase in self.phases):
             share = defaults.validation_share(len(job.samples))
-            self.learning, self.validating = seal(
-                self.encoded, self.groups, share=share, seed=job.seed
-            )
+            self.learning, self.validating = seal(self.mix, self.groups, share=share, seed=job.seed)
         self.choices: list[Choice] = []
         self.out_of_fold: np.ndarray | None = None
         self.head: Head | None = None
@@ -176,7 +175,7 @@ class _Learning:
             {name: each for name, each in readings.items() if name[0] >= phase.reads_from},
             self.encoded[rows],
             cut_folds(
-                self.encoded[rows],
+                self.mix[rows],
                 np.unique(self.groups[rows], return_inverse=True)[1],
                 defaults.fold_count(len(rows)),
                 self.job.seed,
@@ -342,7 +341,7 @@ def learn(
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
     )
-    folds = cut_folds(work.encoded, work.groups, defaults.fold_count(len(job.samples)), job.seed)
+    folds = cut_folds(work.mix, work.groups, defaults.fold_count(len(job.samples)), job.seed)
     model.novelty = fit_novelty(work.vectors(head), work.encoded, folds)
     return model
 
@@ -355,7 +354,7 @@ def try_out(
     progress: Progress | None = None,
     journal: Journal | Nowhere | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Learn a job and return its logits of other samples and its temperature; keep no model."""
+    """Learn a job and return its logits of other samples' rows and its temperature; no model."""
     work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
     try:
         head = work.run()

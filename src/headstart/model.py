@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart.adapters import Adapters
-from headstart.backbones.base import Backbone
+from headstart.backbones.base import ROWS, Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
 from headstart.features import BATCH, Readings, forward_all, in_turns
@@ -22,6 +22,7 @@ from headstart.heads import Head
 from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
 from headstart.precision import at_precision
+from headstart.ragged import Ragged, Rows, end_to_end, flat
 from headstart.schema import Choice, Prediction, Sample, Unreadable
 from headstart.tasks.base import Task
 
@@ -52,15 +53,17 @@ class Model:
 
     def __repr__(self) -> str:
         """Return one line: a notebook shows this after `fit`."""
-        shown = ", ".join(self.labels[:6]) + (", …" if len(self.labels) > 6 else "")
+        labels = self.task.spoken(self.labels)
+        shown = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
         return (
-            f"<Model: {self.task.name} ({len(self.labels)} labels: {shown}), "
+            f"<Model: {self.task.name} ({len(labels)} labels: {shown}), "
             f"{self.strategy} on {self.backbone.name}>"
         )
 
-    def judge(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities and whether each row is known, for vectors made by `head.read`."""
-        probabilities = self.task.probabilities(self.head.logits(vectors), self.head.temperature)
+    def judge(self, vectors: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows' probabilities and whether each input is known, from their vectors."""
+        logits = self.head.logits(flat(vectors))
+        probabilities = self.task.probabilities(logits, self.head.temperature)
         if self.novelty is None:
             return probabilities, np.ones(len(vectors), dtype=bool)
         return probabilities, self.novelty.known(vectors)
@@ -85,9 +88,9 @@ class Model:
             yield from self._say(batch)
 
     def features(self, inputs: Any) -> np.ndarray:
-        """Return the vectors that the head stands on, a row an input."""
+        """Return the vectors that the head stands on: of each input one, or one for each row."""
         batches = self._read(self._samples(inputs), None)
-        return np.concatenate([self._vectors(batch) for batch in batches])
+        return np.concatenate([self._vectors(batch).values for batch in batches])
 
     def merge(self) -> None:
         """Add what adapters do to the backbone's own weights, which then travel with the model."""
@@ -105,54 +108,63 @@ class Model:
         path = isinstance(inputs, str | os.PathLike)
         # One array is one picture, not a list of its rows.
         alone = not path and self.modality.accepts(inputs)
-        return read_inputs(
+        found = read_inputs(
             [inputs] if alone else inputs, self.modality.suffixes, inline=self.modality.inline
         )
+        return [replace(sample, input=self.task.ask(sample.input)) for sample in found]
 
-    def _prepare(self, sample: Sample) -> tuple[Sample, list[Arrays] | UnreadableInput]:
+    def _prepare(self, sample: Sample) -> tuple[_Asked, list[Arrays] | UnreadableInput]:
         try:
             raw = self.modality.read(sample.input)
-            return sample, self.modality.windows(raw, self.backbone.spec)
+            windows = self.modality.windows(raw, self.backbone.spec)
         except UnreadableInput as error:
-            return sample, error
+            return _Asked(sample.name), error
+        # A picture is large, and needed no more; where rows stand in a text is small, and needed.
+        return _Asked(sample.name, raw if ROWS in windows[0] else None), windows
 
     def _read(
         self, samples: Sequence[Sample], set_aside: list[Unreadable] | None
-    ) -> Iterator[list[tuple[str, Readings]]]:
+    ) -> Iterator[list[tuple[_Asked, Readings]]]:
         """Yield the names and readings of samples, in order, as many at a time as are ready."""
 
-        def turns() -> Iterator[list[tuple[str, list[Arrays]]]]:
+        def turns() -> Iterator[list[tuple[_Asked, list[Arrays]]]]:
             for outcomes in in_turns(self._prepare, samples, BATCH):
-                readable: list[tuple[str, list[Arrays]]] = []
-                for sample, prepared in outcomes:
+                readable: list[tuple[_Asked, list[Arrays]]] = []
+                for asked, prepared in outcomes:
                     if not isinstance(prepared, UnreadableInput):
-                        readable.append((sample.name, prepared))
+                        readable.append((asked, prepared))
                     elif set_aside is None:
                         raise prepared
                     else:
-                        set_aside.append(Unreadable(sample.name, prepared.message))
+                        set_aside.append(Unreadable(asked.name, prepared.message))
                 yield readable
 
         wanted = {boundary for boundary, _ in self.head.readings}
         with at_precision(self.backbone, self.precision):
             yield from forward_all(turns(), self.modality, self.backbone, self.precision, wanted)
 
-    def _vectors(self, batch: Sequence[tuple[str, Readings]]) -> np.ndarray:
-        names = batch[0][1]
-        return self.head.read(
-            {reading: np.stack([rows[reading] for _, rows in batch]) for reading in names}
+    def _vectors(self, batch: Sequence[tuple[_Asked, Readings]]) -> Ragged:
+        parts = [
+            self.head.read({reading: np.atleast_2d(each) for reading, each in rows.items()})
+            for _, rows in batch
+        ]
+        return end_to_end(parts)
+
+    def _say(self, batch: Sequence[tuple[_Asked, Readings]]) -> Iterator[Prediction]:
+        vectors = self._vectors(batch)
+        probabilities, known = self.judge(vectors)
+        yield from self.task.say(
+            [asked.name for asked, _ in batch],
+            [asked.raw for asked, _ in batch],
+            Ragged(probabilities, vectors.counts).apart(),
+            known.tolist(),
+            self.labels,
         )
 
-    def _say(self, batch: Sequence[tuple[str, Readings]]) -> Iterator[Prediction]:
-        probabilities, known = self.judge(self._vectors(batch))
-        said = self.task.decode(probabilities, self.labels)
-        for (name, _), row, (label, probability), seen in zip(
-            batch, probabilities, said, known, strict=True
-        ):
-            yield Prediction(
-                name,
-                label,
-                probability,
-                dict(zip(self.labels, map(float, row), strict=True)),
-                bool(seen),
-            )
+
+@dataclass(frozen=True)
+class _Asked:
+    """An input on its way to its answer: what it is called, and where its rows stand."""
+
+    name: str
+    raw: Any = None

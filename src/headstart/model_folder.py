@@ -237,7 +237,7 @@ def _manifest(model: Model, contained: bool) -> dict[str, Any]:
 def _golden_logits(model: Model) -> np.ndarray:
     # In float32, so that a machine without bfloat16 gives the same.
     spec, modality = model.backbone.spec, model.modality
-    raws = modality.golden(spec, seed=GOLDEN_SEED, count=GOLDEN_COUNT)
+    raws = map(model.task.ask, modality.golden(spec, seed=GOLDEN_SEED, count=GOLDEN_COUNT))
     state = modality.collate([modality.prepare(raw, spec) for raw in raws], spec)
     wanted = {boundary for boundary, _ in model.head.readings}
     found = forward_readings(model.backbone, state, "float32", wanted)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from headstart.heads.space import decompose, on_threads
+from headstart.ragged import Rows, flat, mean_of, spread
 
 FALSE_ALARMS = 0.02
 """The share of inputs like those learnt from that will be called unknown."""
@@ -55,9 +56,10 @@ class Novelty:
             result[part] = self._distance(np.asarray(vectors[part], np.float32))
         return result
 
-    def known(self, vectors: np.ndarray) -> np.ndarray:
-        """Return for each row whether it resembles what was seen."""
-        return self.distance(vectors) <= float(self.threshold[0])
+    def known(self, vectors: Rows) -> np.ndarray:
+        """Return for each sample whether it resembles what was seen: its rows, on average."""
+        far = mean_of(self.distance(flat(vectors)), vectors)
+        return np.asarray(far <= float(self.threshold[0]))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by name."""
@@ -80,12 +82,13 @@ class Novelty:
         return np.asarray(np.sqrt((inside + outside) / 2))
 
 
-def fit_novelty(vectors: np.ndarray, encoded: np.ndarray, folds: np.ndarray) -> Novelty:
+def fit_novelty(vectors: np.ndarray, encoded: Rows, folds: np.ndarray) -> Novelty:
     """Describe what was seen, and set the threshold on each fold's distances from the others.
 
-    With several labels a sample there are no classes to be near, and one centre stands for all.
+    With several labels a row there are no classes to be near, and one centre stands for all.
     """
-    classes = encoded if encoded.ndim == 1 else np.zeros(len(encoded), np.int64)
+    truth, folds = flat(encoded), spread(folds, encoded)
+    classes = truth if truth.ndim == 1 else np.zeros(len(truth), np.int64)
     rows = np.arange(len(vectors))
     distances = np.empty(len(vectors), np.float32)
     with on_threads(1 if len(vectors) < BLOCK else torch.get_num_threads()):
@@ -94,7 +97,7 @@ def fit_novelty(vectors: np.ndarray, encoded: np.ndarray, folds: np.ndarray) -> 
             others = describe(vectors, classes, rows[folds != number])
             distances[held] = others.distance(vectors[held])
         novelty = describe(vectors, classes, rows)
-    novelty.threshold = np.array([threshold_of(distances)], np.float32)
+    novelty.threshold = np.array([threshold_of(mean_of(distances, encoded))], np.float32)
     return novelty
 
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 SINGLE = "classify"
 MULTI = "multilabel"
@@ -193,6 +193,44 @@ class SpeechSpec(Tokenized, AudioSpec):
 
 
 @dataclass(frozen=True)
+class Words:
+    """A text that is asked about word by word: one row for each of its words.
+
+    `text` is the text, or the path of one. `places` are where its words begin and end; where none
+    are given, the text modality finds the words.
+    """
+
+    asked: ClassVar[str] = "words"
+    text: Any
+    places: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What is right for each word of a text, as BIO: `B-person`, `I-person`, `O`.
+
+    `places` are where the words stand.
+    """
+
+    each: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the type of each thing that is named, in order."""
+        return tuple(tag[2:] for tag in self.each if tag.startswith("B-"))
+
+
+def labels_of(target: Any) -> tuple[str, ...]:
+    """Return the labels of a target: one, several, or none."""
+    if target is None:
+        return ()
+    if isinstance(target, Tags):
+        return target.labels
+    return tuple(map(str, target)) if isinstance(target, tuple) else (str(target),)
+
+
+@dataclass(frozen=True)
 class Card:
     """What a person should know about a backbone before standing on it."""
 
@@ -295,6 +333,24 @@ class Transcript(Prediction):
     """What was said in a recording: the whole text is the `label`, its `segments` say when."""
 
     segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a text that something is said of; `start` and `end` count its characters."""
+
+    start: int
+    end: int
+    text: str
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Marked(Prediction):
+    """A prediction that points at places in the input: the `spans` that its labels are of."""
+
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,12 +69,13 @@ class Segment:
         return found
 
     def rows(self, name: str, indices: Sequence[int]) -> np.ndarray:
-        """Return one named array of several samples as a matrix in memory."""
+        """Return one named array of several samples as a matrix in memory, end to end."""
         array = self._arrays[name]
         if name + OFFSETS in self._arrays:
-            array = np.stack([self.row(index)[name] for index in indices])
+            array = np.concatenate([self.row(index)[name] for index in indices])
         else:
             array = array[indices]
+            array = array.reshape(-1, array.shape[-1])
         let_go(self._map)
         return array
 

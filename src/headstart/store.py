@@ -186,22 +186,33 @@ class Shelf:
             del self._segments[segment.path]
 
     def gather(self, name: str, keys: Sequence[str], within: int | None = None) -> np.ndarray:
-        """Return one named array for many samples as a matrix, on disk past `within` bytes."""
+        """Return one named array for many samples as a matrix, on disk past `within` bytes.
+
+        A vector is a row of it, and a matrix (of a sample with several rows) as many as it has.
+        """
         self._look_for(keys)
+        ends = self._ends(name, keys)
         first = self.get(keys[0])[name]
-        matrix = self._room((len(keys), *first.shape), first.dtype, within)
-        self._copy(name, keys, matrix)
+        matrix = self._room((int(ends[-1]), first.shape[-1]), first.dtype, within)
+        self._copy(name, keys, matrix, ends)
         return matrix
 
     def gather_beside(self, names: Sequence[str], keys: Sequence[str]) -> np.ndarray:
-        """Return several named vectors for many samples side by side, as `gather` returns one."""
+        """Return several named arrays for many samples side by side, as `gather` returns one."""
         self._look_for(keys)
-        first = self.get(keys[0])
-        ends = np.cumsum([len(first[name]) for name in names]).tolist()
-        matrix = self._room((len(keys), ends[-1]), first[names[0]].dtype, None)
-        for name, end in zip(names, ends, strict=True):
-            self._copy(name, keys, matrix, slice(end - len(first[name]), end))
+        ends, first = self._ends(names[0], keys), self.get(keys[0])
+        widths = np.cumsum([first[name].shape[-1] for name in names]).tolist()
+        matrix = self._room((int(ends[-1]), widths[-1]), first[names[0]].dtype, None)
+        for name, width in zip(names, widths, strict=True):
+            columns = slice(width - first[name].shape[-1], width)
+            self._copy(name, keys, matrix, ends, columns)
         return matrix
+
+    def _ends(self, name: str, keys: Sequence[str]) -> np.ndarray:
+        """Return where each sample's rows end."""
+        if self.get(keys[0])[name].ndim == 1:
+            return np.arange(1, len(keys) + 1)
+        return np.cumsum([len(self.get(key)[name]) for key in keys])
 
     def _look_for(self, keys: Sequence[str]) -> None:
         self.flush()
@@ -214,17 +225,25 @@ class Shelf:
         except OSError as error:
             raise _storage_error(error, self.folder) from error
 
-    def _copy(self, name: str, keys: Sequence[str], matrix: np.ndarray, *columns: slice) -> None:
+    def _copy(
+        self,
+        name: str,
+        keys: Sequence[str],
+        matrix: np.ndarray,
+        ends: np.ndarray,
+        columns: slice = slice(None),
+    ) -> None:
         """Copy a named array of samples into rows of a matrix, segment by segment."""
         places: dict[Segment, tuple[list[int], list[int]]] = {}
-        for row, key in enumerate(keys):
+        for at, key in enumerate(keys):
             segment, index = self._where[key]
-            rows, indices = places.setdefault(segment, ([], []))
-            rows.append(row)
+            samples, indices = places.setdefault(segment, ([], []))
+            samples.append(at)
             indices.append(index)
-        for segment, (rows, indices) in places.items():
-            where: Any = (rows, *columns)
-            matrix[where] = segment.rows(name, indices)
+        starts = np.concatenate([[0], ends[:-1]])
+        for segment, (samples, indices) in places.items():
+            rows = np.concatenate([np.arange(starts[at], ends[at]) for at in samples])
+            matrix[rows, columns] = segment.rows(name, indices)
             if isinstance(matrix, OnDisk):
                 matrix.let_go()
 

@@ -26,6 +26,7 @@ from headstart.journal import Nowhere, Page
 from headstart.modalities.base import State
 from headstart.precision import native_bfloat16
 from headstart.progress import Progress
+from headstart.ragged import Rows
 from headstart.schema import Phase
 from headstart.tasks.base import Task
 
@@ -66,10 +67,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learnt from: encoded targets, which positions to learn from and which to watch."""
+    """What is learnt from: encoded targets, which positions to learn from and which to watch.
+
+    What `fetch` returns has the rows of its samples in the samples' order.
+    """
 
     fetch: Fetch
-    encoded: np.ndarray
+    encoded: Rows
     learning: np.ndarray
     validating: np.ndarray
     task: Task
@@ -117,7 +121,7 @@ def predict(
 def read(
     backbone: Backbone, readings: Sequence[Reading], fetch: Fetch, boundary: int, count: int
 ) -> np.ndarray:
-    """Return readings of the plain views of the first `count` positions, side by side."""
+    """Return readings of the plain views of the first `count` positions, side by side, by rows."""
     parts = []
     with torch.no_grad():
         for at in range(0, count, CALM):
@@ -176,7 +180,6 @@ class _Run:
     ) -> None:
         self.phase, self.backbone, self.head, self.lesson = phase, backbone, head, lesson
         self.generator = generator
-        self.targets = torch.from_numpy(lesson.encoded)
         self.truth = lesson.encoded[lesson.validating]
         opened = freeze(backbone, phase.boundary)
         self.named = [*opened, *((f"head.{n}", each) for n, each in head.named_parameters())]
@@ -207,9 +210,10 @@ class _Run:
         ]
 
     def step(self, pairs: Sequence[tuple[int, int]]) -> float:
-        positions = [position for position, _ in pairs]
+        positions = np.array([position for position, _ in pairs])
         logits = _logits(self.backbone, self.head, self.lesson.fetch(pairs), self.phase.boundary)
-        loss = self.lesson.task.loss(logits, self.targets[positions], self.phase.smoothing)
+        truth = self.lesson.encoded[positions]
+        loss = self.lesson.task.loss(logits, truth, self.phase.smoothing)
         value = float(loss.detach())
         if math.isfinite(value):
             self.optimiser.zero_grad(set_to_none=True)
@@ -250,7 +254,7 @@ class _Run:
         if not np.isfinite(logits).all():
             return None
         score = task.score(task.probabilities(logits, 1.0), self.truth)
-        gap = float(task.loss(torch.from_numpy(logits), torch.from_numpy(self.truth), 0.0))
+        gap = float(task.loss(torch.from_numpy(logits), self.truth, 0.0))
         if (score, -gap) > self.at.best:
             self.at.best, self.at.kept = (score, -gap), self.at.number
             self.best, self.best_logits = self.snapshot(), logits

@@ -21,6 +21,9 @@ from headstart.schema import Card, InputSpec
 
 State = dict[str, torch.Tensor]
 
+ROWS = "rows"
+"""Beside `mask` in a state: the positions that are asked about. Stages do not touch it."""
+
 GRID_WIDTH_LIMIT = 512
 """A 2x2 grid of a map is read only up to this many channels.
 
@@ -80,10 +83,11 @@ class Backbone:
 
     `recipe` is JSON from which the source named in it rebuilds the same architecture with fresh
     weights and no network (see `BackboneSource.build`). `read` turns the state at a boundary into
-    named vectors per example ("mean", "grid", "token", ...), which heads stand on. `unowned` names
-    the parameters of the classifier that the checkpoint came with: no stage runs it, so none owns
-    it and nothing trains it; it stays in the module to measure what is forgotten. `adapters` names
-    the parameters of low-rank adapters, where some were inserted: then only they are trained.
+    named vectors per example ("mean", "grid", "token", ...), which heads stand on; where `rows` in
+    the state mark positions, into a vector for each of those ("row"). `unowned` names the
+    parameters of the classifier that the checkpoint came with: no stage runs it, so none owns it
+    and nothing trains it; it stays in the module to measure what is forgotten. `adapters` names the
+    parameters of low-rank adapters, where some were inserted: then only they are trained.
 
     `classify` turns the last state into that classifier's scores, where the checkpoint has one.
     `decoder` is how it writes, where its last stages are a decoder; `characters` are those that it
@@ -125,8 +129,9 @@ class Backbone:
 
     def forward(self, state: State, start: int = 0, stop: int | None = None) -> State:
         """Run stages `start` up to `stop` (the end when None) on a batch."""
+        asked = {ROWS: state[ROWS]} if ROWS in state else {}
         for stage in self.stages[start : self.depth if stop is None else stop]:
-            state = stage.run(state)
+            state = {**stage.run(state), **asked}
         return state
 
     __call__ = forward

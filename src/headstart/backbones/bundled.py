@@ -17,9 +17,9 @@ from torch import nn
 
 from headstart.backbones import known
 from headstart.backbones.audio_reading import read_blocks, read_sound
-from headstart.backbones.base import Backbone, State
+from headstart.backbones.base import ROWS, Backbone, State
 from headstart.backbones.outline import Outline, Step, assemble, chained, map_reader
-from headstart.backbones.text_reading import max_of, mean_of, read_ids
+from headstart.backbones.text_reading import max_of, mean_of, read_ids, read_rows
 from headstart.backbones.weights_file import verify_checksum, verify_header
 from headstart.errors import BackboneError
 from headstart.schema import AudioSpec, Card, ImageSpec, InputSpec, TextSpec
@@ -88,6 +88,8 @@ def _describe_text_net(net: Net) -> Outline:
 
     def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
         x, mask = state["x"], state["mask"]
+        if ROWS in state:
+            return read_rows(x, state[ROWS])
         if boundary == 0:
             return read_ids(x, mask)
         found = {"mean": mean_of(x, mask), "max": max_of(x, mask)}

@@ -32,3 +32,9 @@ def last_of(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def read_ids(x: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
     """Read what enters the first stage: numbers of tokens, which say no more than their mean."""
     return {"mean": mean_of(x.float().unsqueeze(-1), mask)}
+
+
+def read_rows(x: torch.Tensor, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Read the positions that are asked about: a vector each, example by example."""
+    asked = x[rows]
+    return {"row": asked if asked.dim() == 2 else asked.float().unsqueeze(-1)}

@@ -13,9 +13,16 @@ from typing import Any, cast
 import torch
 from torch.nn import functional
 
-from headstart.backbones.base import State
+from headstart.backbones.base import ROWS, State
 from headstart.backbones.outline import Outline, Read, Step
-from headstart.backbones.text_reading import first_of, last_of, max_of, mean_of, read_ids
+from headstart.backbones.text_reading import (
+    first_of,
+    last_of,
+    max_of,
+    mean_of,
+    read_ids,
+    read_rows,
+)
 from headstart.backbones.transformers_families import Family
 
 # transformers' modules are reached by attribute names that torch's type stubs cannot know.
@@ -34,6 +41,8 @@ def reader(depth: int, reading: Mapping[str, Any] | None, *, looks_back: bool) -
 
     def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
         x, mask = state["x"], state["mask"]
+        if ROWS in state:
+            return read_rows(x, state[ROWS])
         if boundary == 0:
             return read_ids(x, mask)
         found = {"mean": mean_of(x, mask)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from headstart.check.looked import Looked, count_labels, count_things, labels_of, name_files
-from headstart.schema import Finding
+from headstart.check.looked import Looked, count_labels, count_things, name_files
+from headstart.schema import Finding, labels_of
 
 FEW = 10
 LOPSIDED = 10.0

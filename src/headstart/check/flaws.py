@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from headstart.check.looked import Looked, count_things, labels_of, name_files
-from headstart.schema import Finding
+from headstart.check.looked import Looked, count_things, name_files
+from headstart.schema import Finding, labels_of
 
 
 def find_flaws(looked: Looked) -> list[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from headstart.check.looked import Looked, labels_of, name_files
-from headstart.schema import Finding
+from headstart.check.looked import Looked, name_files
+from headstart.schema import Finding, labels_of
 
 LEAST = 20
 OFTEN = 0.5

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.schema import Finding, Sample, Unreadable
+from headstart.schema import Finding, Sample, Unreadable, labels_of
 
 NAMED_AT_MOST = 1000
 """A finding names this many files; its `count` says how many there are."""
@@ -43,13 +43,6 @@ def name_files(kept: Sequence[Sample], positions: Iterable[int]) -> tuple[str, .
 def count_things(count: int, one: str, many: str | None = None) -> str:
     """Return `1 file` or `1,200 files`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def labels_of(target: Any) -> tuple[str, ...]:
-    """Return the labels of a sample: one, several, or none."""
-    if target is None:
-        return ()
-    return tuple(map(str, target)) if isinstance(target, tuple) else (str(target),)
 
 
 def say_labels(target: Any) -> str:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart.check.looked import Looked, labels_of, name_files
+from headstart.check.looked import Looked, name_files
 from headstart.check.shape import scalar_facts
-from headstart.schema import Finding
+from headstart.schema import Finding, labels_of
 
 FOLDS = 5
 RANGES = 12

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from headstart.dataset.conll import holds_tags, read_conll
 from headstart.dataset.folder import read_folder
 from headstart.dataset.rows import Columns, read_rows
 from headstart.dataset.table import table_from_object
@@ -15,7 +16,7 @@ from headstart.dataset.tablefile import read_table_file
 from headstart.dataset.trainable import Dataset, quote_some, require_trainable
 from headstart.dataset.walk import refuse_missing, some_files
 from headstart.errors import DataError
-from headstart.schema import Sample, Stretch, Unreadable
+from headstart.schema import Sample, Stretch, Unreadable, labels_of
 
 GLANCED = 1000
 
@@ -35,7 +36,7 @@ def read(
     """Read labelled examples to learn from, and refuse what nothing can be learnt from.
 
     `source` is a folder with a folder per class (split into train/ val/ test/ or not), a CSV, TSV
-    or Parquet file, or a data frame. Columns that are not named are guessed, and `notes` say so.
+    or Parquet file, a data frame, or a CoNLL file of tagged words. Columns that are not named are guessed, and `notes` say so.
     `suffixes` are the endings of the files to read; with `inline` a table's cells are the inputs
     themselves (texts; two columns make pairs), with `timed` a row may name a part of a file by its
     start and end. `test` is a second source of the same kind,
@@ -111,10 +112,13 @@ def _read_source(
         return read_rows(table, columns, suffixes)
     path = Path(source).expanduser()
     if path.is_dir():
-        _refuse_columns(path, columns)
+        _refuse_columns(path, columns, "a folder and has no columns")
         return read_folder(path, suffixes), columns
     if not path.exists():
         raise refuse_missing(path)
+    if holds_tags(path):
+        _refuse_columns(path, columns, "a file of tagged words, which has no columns to choose")
+        return read_conll(path), columns
     return read_rows(read_table_file(path, () if columns.inline else suffixes), columns, suffixes)
 
 
@@ -131,11 +135,13 @@ def glance(source: Any) -> dict[str, list[Any]]:
         return {"": some_files(path, GLANCED)}
     if not path.exists():
         raise refuse_missing(path)
+    if holds_tags(path):
+        return {"": [sample.input for sample in read_conll(path).samples[:GLANCED]]}
     table = read_table_file(path, ())
     return {name: table.peek(name) for name in table.columns}
 
 
-def _refuse_columns(path: Path, columns: Columns) -> None:
+def _refuse_columns(path: Path, columns: Columns, what_it_is: str) -> None:
     named = [
         f"{what} {value!r}"
         for what, value in (
@@ -148,7 +154,7 @@ def _refuse_columns(path: Path, columns: Columns) -> None:
     ]
     if named:
         raise DataError(
-            f"'{path}' is a folder and has no columns, but {' and '.join(named)} was given.",
+            f"'{path}' is {what_it_is}, but {' and '.join(named)} was given.",
             "Leave it away (the class is the folder's name), or give a CSV or Parquet table.",
         )
 
@@ -206,12 +212,12 @@ def _set_unknown_aside(dataset: Dataset) -> Dataset:
     """Set aside test examples of labels that no training example has: none could be right."""
     if dataset.test is None:
         return dataset
-    known = {label for sample in dataset.samples for label in _labels(sample)}
+    known = {label for sample in dataset.samples for label in labels_of(sample.target)}
     unknown: dict[str, int] = {}
     kept: list[Sample] = []
     aside: list[Unreadable] = []
     for sample in dataset.test:
-        strange = [label for label in _labels(sample) if label not in known]
+        strange = [label for label in labels_of(sample.target) if label not in known]
         if strange:
             unknown[strange[0]] = unknown.get(strange[0], 0) + 1
             aside.append(Unreadable(sample.name, f"no training example is '{strange[0]}'"))
@@ -235,7 +241,3 @@ def _set_unknown_aside(dataset: Dataset) -> Dataset:
         set_aside=(*dataset.set_aside, *aside),
         notes=(*dataset.notes, note),
     )
-
-
-def _labels(sample: Sample) -> tuple[str, ...]:
-    return sample.target if isinstance(sample.target, tuple) else (sample.target,)

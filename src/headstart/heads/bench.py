@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from headstart.heads.head import Kind, Reading, Trial
 from headstart.heads.ridge import Ridge
 from headstart.metrics import draw, paired, share_interval
 from headstart.metrics.intervals import Z
+from headstart.ragged import Ragged, Rows, flat, rows_of, spread
 
-Headline = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""Logits, encoded targets and weightings to the headline metric under each weighting."""
+Headline = Callable[[np.ndarray, Any, np.ndarray], np.ndarray]
+"""Logits, encoded targets and weightings of samples to the headline metric under each weighting."""
 
 RIDGE_WORK = 1e10
 """Samples x features x labels beyond which heads are solved in closed form."""
@@ -25,10 +27,13 @@ RIDGE_WORK = 1e10
 
 @dataclass
 class Problem:
-    """What a search is given: readings of all samples, their targets, folds and groups."""
+    """What a search is given: readings of all rows, and of all samples targets, folds and groups.
+
+    A head is fitted on rows and judged by rows; a sample's rows stay together.
+    """
 
     readings: Mapping[Reading, np.ndarray]
-    encoded: np.ndarray
+    encoded: Rows
     folds: np.ndarray
     groups: np.ndarray
     labels: int
@@ -38,8 +43,8 @@ class Problem:
 
     @property
     def size(self) -> int:
-        """Return the number of samples."""
-        return len(self.folds)
+        """Return the number of rows."""
+        return len(flat(self.encoded))
 
     def width(self, names: Sequence[Reading]) -> int:
         """Return how many features a set of readings has."""
@@ -62,24 +67,29 @@ def closed_form(samples: int, width: int, labels: int) -> bool:
 
 
 class Bench:
-    """Cross-validation of heads on some rows of a problem, always the same."""
+    """Cross-validation of heads on some samples of a problem, always the same."""
 
-    def __init__(self, problem: Problem, rows: np.ndarray) -> None:
+    def __init__(self, problem: Problem, samples: np.ndarray) -> None:
         self.problem = problem
-        self.rows = rows
-        self.whole = len(rows) == problem.size
+        self.samples = samples
+        self.whole = len(samples) == len(problem.folds)
+        rows = rows_of(problem.encoded, samples)
         some = {
             name: values if self.whole else np.asarray(values[rows])
             for name, values in problem.readings.items()
         }
-        self.truth = problem.encoded[rows]
+        self.encoded = problem.encoded[samples]
+        self.truth = flat(self.encoded)
         widest = max(values.shape[1] for values in some.values())
         self.ridge = closed_form(problem.size, widest, problem.labels)
         solver = Ridge if self.ridge else Fitter
-        folds = problem.folds[rows]
+        folds = spread(problem.folds[samples], self.encoded)
         self.fitter = solver(some, self.truth, folds, problem.kind, problem.labels)
         self.resamples = draw(
-            problem.groups[rows].tolist(), len(rows), columns=problem.labels, seed=problem.seed
+            problem.groups[samples].tolist(),
+            len(samples),
+            columns=problem.labels,
+            seed=problem.seed,
         )
 
     def attempt(
@@ -93,10 +103,10 @@ class Bench:
         """Cross-validate a set of readings over a path of penalties and keep the best."""
         begun = time.perf_counter()
         paths = self.fitter.out_of_fold(names, priors, balanced=balanced, after_fold=after_fold)
-        share = self.shares() if balanced else np.ones(len(self.rows))
+        share = self.shares() if balanced else np.ones(len(self.truth))
         losses = [calibrated(logits, self.truth) for logits in paths]
         best = int(np.argmin([float((each * share).mean()) for each in losses]))
-        draws = self.problem.headline(paths[best], self.truth, self.resamples.weights)
+        draws = self.problem.headline(paths[best], self.encoded, self.resamples.weights)
         figure = share_interval(draws, self.resamples.groups)
         way = "ridge regression" if self.ridge else "logistic regression"
         trial = Trial(
@@ -115,14 +125,14 @@ class Bench:
         return Tried(trial, paths[best], losses[best], draws)
 
     def shares(self) -> np.ndarray:
-        """Return sample weights of mean 1 that give every class the same say."""
+        """Return row weights of mean 1 that give every class the same say."""
         counts = np.bincount(self.truth, minlength=self.problem.labels)
         share = 1 / counts[self.truth]
         return np.asarray(share / share.mean())
 
     def gaps(self, best: Tried, tried: Sequence[Tried]) -> list[tuple[float, float]]:
         """Return how far each is above the best's log-loss, and the standard error of that."""
-        groups = self.resamples.group.tolist()
+        groups = spread(self.resamples.group, self.encoded).tolist()
         pairs = [paired(best.losses, each.losses, groups) for each in tried]
         return [(pair.value, (pair.high - pair.value) / Z) for pair in pairs]
 
@@ -133,17 +143,23 @@ class Bench:
 
 
 def calibrated(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return each sample's log-loss at the temperature that suits them all best."""
+    """Return each row's log-loss at the temperature that suits them all best."""
     return log_losses(logits, truth, fit_temperature(logits, truth))
 
 
-def rows_for_choosing(problem: Problem, most: int) -> np.ndarray:
-    """Return at most so many rows, seeded, spread over classes and folds as the whole is."""
-    n = problem.size
-    if n <= most:
-        return np.arange(n)
-    encoded = problem.encoded
-    mix = encoded if encoded.ndim == 1 else encoded @ (1 << np.arange(encoded.shape[1]) % 40)
+def samples_for_choosing(problem: Problem, most: int) -> np.ndarray:
+    """Return samples with about so many rows at most, seeded, spread as the whole is.
+
+    Samples of one row are spread over classes and folds, others over folds.
+    """
+    if problem.size <= most:
+        return np.arange(len(problem.folds))
+    encoded, n = problem.encoded, len(problem.folds)
+    most = max(1, round(most * n / problem.size))
+    if isinstance(encoded, Ragged):
+        mix = np.zeros(n, np.int64)
+    else:
+        mix = encoded if encoded.ndim == 1 else encoded @ (1 << np.arange(encoded.shape[1]) % 40)
     turn = np.random.default_rng(problem.seed).permutation(n)
     order = np.lexsort((turn, problem.folds, mix))
     return np.sort(order[(np.arange(most) * (n / most)).astype(np.int64)])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from headstart.heads.head import Reading
 
-FIRST = ("pooled", "mean", "token")
+FIRST = ("pooled", "mean", "token", "row")
 
 WIDEST = 16_384
 """Sets with more features than this are left out: hardly ever better, always dearer."""

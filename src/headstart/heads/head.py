@@ -98,8 +98,8 @@ class Trial:
 class HeadSearch:
     """The chosen head, everything that was tried, and what the choice says of its own samples.
 
-    `out_of_fold` holds raw logits (before the temperature) that each sample got from a head that
-    had not seen its fold: what calibration, likely mislabels and "unknown" are judged by.
+    `out_of_fold` holds raw logits (before the temperature) that each row got from a head that had
+    not seen its sample's fold: what calibration, likely mislabels and "unknown" are judged by.
     """
 
     head: Head

@@ -25,13 +25,14 @@ from headstart.heads.bench import (
     Problem,
     Tried,
     pick,
-    rows_for_choosing,
+    samples_for_choosing,
 )
 from headstart.heads.candidates import candidates, describe
 from headstart.heads.head import HeadSearch, Kind, Reading, Trial
 from headstart.heads.space import on_threads
 from headstart.metrics import paired_difference
 from headstart.progress import Progress
+from headstart.ragged import Rows, flat
 
 PRIORS = (0.3, 3.0, 30.0, 300.0)
 """The penalty path, as the variance that a logit is expected to have beforehand (see `Fitter`)."""
@@ -40,7 +41,8 @@ FINER = 10**0.5
 """A set's penalty is then tried this factor stronger and weaker."""
 
 SCREEN_ROWS = 700
-"""Samples (or ten a label, if that is more) that all sets of readings are tried on first."""
+"""Samples (or ten a label, if that is more) that all sets of readings are tried on first, with as
+many rows as they have."""
 
 STILL_IN = 3
 """How many sets go on from there."""
@@ -66,7 +68,7 @@ BUDGET = 0.5
 
 def search(
     readings: Mapping[Reading, np.ndarray],
-    encoded: np.ndarray,
+    encoded: Rows,
     folds: np.ndarray,
     groups: np.ndarray,
     n_labels: int,
@@ -79,13 +81,13 @@ def search(
 ) -> HeadSearch:
     """Choose readings, penalty and class weights by cross-validation, and fit the head on all.
 
-    `headline` is what the trials report. `groups` numbers the groups, which stay together in
-    `folds` and count once in intervals and comparisons. With a budget of `seconds`, sets of
+    `headline` is what the trials report. `folds` and `groups` are numbers of samples, whatever
+    their rows; groups stay together in folds and count once in intervals and comparisons. With a budget of `seconds`, sets of
     readings that come too late are left out, and the winner's trial says which.
     """
     problem = Problem(readings, encoded, folds, groups, n_labels, kind, headline, seed)
     widest = max(values.shape[1] for values in readings.values())
-    small = len(folds) * widest * n_labels < SMALL_WORK
+    small = problem.size * widest * n_labels < SMALL_WORK
     with on_threads(1 if small else torch.get_num_threads()):
         return Tournament(problem, seconds, progress).run()
 
@@ -105,7 +107,10 @@ class Tournament:
         widths = {name: values.shape[1] for name, values in problem.readings.items()}
         sets = candidates(widths)
         few = max(SCREEN_ROWS, min(10 * problem.labels, SEARCH_LOGITS // problem.labels))
-        bench = Bench(problem, rows_for_choosing(problem, few))
+        if problem.size > len(problem.folds):  # rows of one sample are alike: samples count
+            several = SCREEN_ROWS * problem.size // len(problem.folds)
+            few = max(few, min(several, SEARCH_NUMBERS // sum(widths.values())))
+        bench = Bench(problem, samples_for_choosing(problem, few))
         again = 0 if bench.whole else STILL_IN
         self.progress.start("Choosing the head", len(sets) + again + 1)
         tried = self.compare(bench, [(names, PRIORS) for names in sets])
@@ -114,7 +119,7 @@ class Tournament:
         else:
             tried = self.screen(bench, tried)
             self.progress.advance(STILL_IN - len(tried))
-            bench = Bench(problem, rows_for_choosing(problem, self.affordable(tried, few)))
+            bench = Bench(problem, samples_for_choosing(problem, self.affordable(tried, few)))
             tried = self.compare(bench, [around(each.trial) for each in tried])
             chosen = pick(bench, tried)
         self.trials = [each.trial for each in tried] + self.trials
@@ -142,7 +147,7 @@ class Tournament:
         best = min(tried, key=lambda each: each.trial.loss)
         gaps = bench.gaps(best, tried)
         order = sorted(range(len(tried)), key=lambda at: tried[at].trial.loss)
-        count = f"{len(bench.rows):,}"
+        count = f"{len(bench.samples):,}"
         still = {at for at in order[:STILL_IN] if gaps[at][0] <= 2 * gaps[at][1]}
         for at, (each, (gap, error)) in enumerate(zip(tried, gaps, strict=True)):
             if at not in still:
@@ -200,14 +205,14 @@ class Tournament:
         """Fit the chosen head on every sample, and its temperature on what no sample's head saw."""
         problem, many = self.problem, not bench.whole
         if many:
-            count = f"; chosen on {len(bench.rows):,} samples"
-            bench, before = Bench(problem, np.arange(problem.size)), chosen.trial
+            count = f"; chosen on {len(bench.samples):,} samples"
+            bench, before = Bench(problem, np.arange(len(problem.folds))), chosen.trial
             names, priors = around(before)
             work = problem.size * problem.width(names) * problem.labels
             if work > SEARCH_WORK or problem.size * problem.labels > 4 * SEARCH_LOGITS:
                 priors = (before.penalty,)
             numbers = np.unique(problem.folds)
-            self.progress.start(f"Fitting the head on {problem.size:,}", len(numbers) + 1)
+            self.progress.start(f"Fitting the head on {len(problem.folds):,}", len(numbers) + 1)
             chosen = bench.attempt(
                 names, priors, balanced=before.class_weights, after_fold=self.progress.advance
             )
@@ -222,7 +227,7 @@ class Tournament:
             self.progress.advance()
             self.progress.finish()
         if bench.ridge:
-            factor = log_scale(logits, problem.encoded)
+            factor = log_scale(logits, flat(problem.encoded))
             logits *= factor
             head.weight, head.bias = head.weight * factor, head.bias * factor
         head.temperature = fit_temperature(logits, problem.encoded)

@@ -5,6 +5,12 @@ weighting counts each sample once and gives the value, the others are bootstrap 
 its uncertainty. numpy alone, so that reading a report or an evaluation costs no other import.
 """
 
+from headstart.metrics.entities import (
+    count_entities,
+    entity_f1,
+    find_entities,
+    measure_entities,
+)
 from headstart.metrics.grades import grade_figures, read_grades
 from headstart.metrics.intervals import (
     Resamples,
@@ -24,10 +30,14 @@ __all__ = [
     "Resamples",
     "align_words",
     "confusion",
+    "count_entities",
     "draw",
+    "entity_f1",
+    "find_entities",
     "grade_figures",
     "macro",
     "macro_f1",
+    "measure_entities",
     "measure_multi",
     "measure_single",
     "measure_transcripts",

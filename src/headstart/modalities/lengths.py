@@ -8,6 +8,10 @@ whatever else depends on positions. A vector that an example has one of stands a
 
 So a batch can be taken `apart` into examples without padding, kept, and put `together` again with
 other neighbours. An example without a mask (a picture) is of one size, and is stacked.
+
+An example may be asked about at several positions, which its `rows` [length] mark. If it is longer
+than a backbone reads at once, its windows are laid end to end, with their lengths as `windows`; in
+a batch they stand apart.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ POSITIONS = 4096
 """How many positions, padding counted, a batch of examples of different lengths has at most."""
 
 MOST = 256
+WINDOWS = "windows"
 HELD = 8 * POSITIONS
 """How many positions are waited for, so that examples of like length can share a batch."""
 
@@ -32,6 +37,7 @@ Item = TypeVar("Item")
 
 def together(examples: Sequence[Arrays]) -> State:
     """Return a batch of examples; what has a length is padded with zeros at the end."""
+    examples = [window for example in examples for window in windows_of(example)]
     if "mask" not in examples[0]:
         return {
             name: torch.from_numpy(np.stack([example[name] for example in examples]))
@@ -67,6 +73,30 @@ def apart(state: State) -> list[Arrays]:
             for name, array in arrays.items()
         }
         for row, length in enumerate(arrays["mask"].sum(1).tolist())
+    ]
+
+
+def joined(windows: Sequence[Arrays]) -> Arrays:
+    """Return the windows of one example, in which rows are marked, as that example."""
+    whole = {name: np.concatenate([each[name] for each in windows]) for name in windows[0]}
+    return {**whole, WINDOWS: np.array([len(each["mask"]) for each in windows], np.int32)}
+
+
+def windows_of(example: Arrays) -> list[Arrays]:
+    """Return the windows that an example was joined from; most examples are one themselves."""
+    if WINDOWS not in example:
+        return [example]
+    ends = np.cumsum(example[WINDOWS])[:-1]
+    parts = {name: np.split(each, ends) for name, each in example.items() if name != WINDOWS}
+    return [{name: each[at] for name, each in parts.items()} for at in range(len(example[WINDOWS]))]
+
+
+def rejoined(windows: Sequence[Arrays], like: Sequence[Arrays]) -> list[Arrays]:
+    """Return what a batch came to, window by window, as the examples that it was made of."""
+    left = iter(windows)
+    return [
+        joined([next(left) for _ in example[WINDOWS]]) if WINDOWS in example else next(left)
+        for example in like
     ]
 
 

@@ -12,13 +12,20 @@ from typing import Any
 import numpy as np
 
 from headstart.modalities.base import Arrays, State
-from headstart.modalities.lengths import together
+from headstart.modalities.lengths import joined, together
 from headstart.modalities.text_facts import read_facts
 from headstart.modalities.text_read import SUFFIXES, Parts, read_text
+from headstart.modalities.text_rows import (
+    fingerprint_words,
+    parts_of,
+    read_words,
+    word_windows,
+    words_of,
+)
 from headstart.modalities.text_tokens import windows
 from headstart.modalities.text_twins import find_twins, sketch
 from headstart.modalities.text_views import make_view
-from headstart.schema import InputSpec, TextSpec
+from headstart.schema import InputSpec, TextSpec, Words
 
 SHOWN = 600
 WORDS = (
@@ -31,7 +38,10 @@ WORDS = (
 
 
 class Text:
-    """The text modality. A decoded input is a tuple of one text, or of the two of a pair."""
+    """The text modality. A decoded input is a tuple of one text, or of the two of a pair.
+
+    Given as `Words`, a text is asked about word by word: each has a row.
+    """
 
     name = "text"
     suffixes = SUFFIXES
@@ -44,22 +54,30 @@ class Text:
             return Path(source).suffix.lower() in self.suffixes
         if isinstance(source, tuple):
             return len(source) == 2 and all(isinstance(part, str) for part in source)
-        return isinstance(source, str)
+        return isinstance(source, str | Words)
 
     def fingerprint(self, source: Any) -> str:
         """Return a hash of the text: the same in a file, in a table, in another encoding."""
+        if isinstance(source, Words):
+            return fingerprint_words(read_words(source))
         return hashlib.sha256("\0".join(read_text(source)).encode("utf-8", "replace")).hexdigest()
 
-    def read(self, source: Any) -> Parts:
+    def read(self, source: Any) -> Parts | Words:
         """Return the text, or raise `UnreadableInput` saying why it cannot be read."""
-        return read_text(source)
+        return read_words(source) if isinstance(source, Words) else read_text(source)
 
     def prepare(self, raw: Any, spec: InputSpec) -> Arrays:
-        """Return the token ids of the first window, by the checkpoint's own tokenizer."""
-        return windows(raw, _text_spec(spec))[0]
+        """Return the token ids of the first window, by the checkpoint's own tokenizer.
+
+        Where each word has a row, the windows are all there, joined.
+        """
+        found = self.windows(raw, spec)
+        return joined(found) if isinstance(raw, Words) else found[0]
 
     def windows(self, raw: Any, spec: InputSpec) -> list[Arrays]:
         """Return the token ids of all windows: nothing of a long text is cut off."""
+        if isinstance(raw, Words):
+            return word_windows(words_of(raw), _text_spec(spec))
         return windows(raw, _text_spec(spec))
 
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
@@ -72,7 +90,7 @@ class Text:
 
     def sketch(self, raw: Any) -> np.ndarray:
         """Return 266 bytes by which `twins` knows a text again."""
-        return sketch(raw)
+        return sketch(parts_of(raw))
 
     def twins(self, sketches: np.ndarray) -> list[list[int]]:
         """Return the groups of rows that are one text: copied, or with a word more or less."""
@@ -80,11 +98,12 @@ class Text:
 
     def facts(self, source: Any) -> dict[str, Any]:
         """Return the text's length, case, marks and script."""
-        return read_facts(read_text(source))
+        return read_facts(parts_of(self.read(source)))
 
     def show(self, raw: Any) -> dict[str, str]:
         """Return the text, or the beginning of a long one, for the report."""
-        whole = " | ".join(" ".join(part.split()) for part in raw)
+        # What is said of words refers to places, so nothing is closed up there.
+        whole = raw.text if isinstance(raw, Words) else " | ".join(" ".join(p.split()) for p in raw)
         shown = whole if len(whole) <= SHOWN else f"{whole[:SHOWN]} …"
         data = base64.b64encode(shown.encode("utf-8", "replace")).decode("ascii")
         return {"kind": "text", "mime": "text/plain", "data": data}

@@ -53,16 +53,17 @@ def encode(raw: Parts, spec: TextSpec) -> list[Encoding]:
         return [whole, *whole.overflowing]
     first, second = raw
     plain = open_tokenizer(spec.content, spec.length, "longest_first")
-    counts = [len(_bare(plain, text)) for text in (first, second)]
+    counts = [len(bare(plain, text)) for text in (first, second)]
     room = (spec.length - plain.num_special_tokens_to_add(True)) // 2
     if min(counts) > room:
-        first, counts[0] = first[: _bare(plain, first).offsets[room - 1][1]], room
+        first, counts[0] = first[: bare(plain, first).offsets[room - 1][1]], room
     strategy = "only_first" if counts[0] > counts[1] else "only_second"
     whole = open_tokenizer(spec.content, spec.length, strategy).encode(first, second)
     return [whole, *whole.overflowing]
 
 
-def _bare(tokenizer: Any, text: str) -> Any:
+def bare(tokenizer: Any, text: str) -> Any:
+    """Return a text's own tokens, however many, without special ones."""
     whole = tokenizer.encode(text, add_special_tokens=False)
     return whole if not whole.overflowing else Encoding.merge([whole, *whole.overflowing], False)
 

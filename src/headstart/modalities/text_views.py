@@ -3,7 +3,8 @@
 A view is a pure function of the text, its sample's key and the view's number, so it can be computed
 again anywhere and cached. It is gentle, as a word can turn a text's meaning: up to one word in ten
 is left out, now and then two neighbours change places or everything is lower-cased; of a long text
-any window may be taken, not the first alone.
+any window may be taken, not the first alone. Where a text is asked about word by word, each word
+keeps its row, and a few are hidden.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import hashlib
 import numpy as np
 
 from headstart.modalities.base import Arrays
+from headstart.modalities.lengths import joined
 from headstart.modalities.text_read import Parts
+from headstart.modalities.text_rows import vary_words, word_windows, words_of
 from headstart.modalities.text_tokens import windows
-from headstart.schema import TextSpec
+from headstart.schema import TextSpec, Words
 
 MOST_LEFT_OUT = 0.1
 SWAPPED = 0.25
@@ -24,10 +27,12 @@ FEWEST_WORDS = 4
 """Shorter texts are left as they are: each of their words may be the one that counts."""
 
 
-def make_view(raw: Parts, spec: TextSpec, key: str, number: int) -> Arrays:
+def make_view(raw: Parts | Words, spec: TextSpec, key: str, number: int) -> Arrays:
     """Return view `number` of a sample's text."""
     seed = hashlib.sha256(f"{key}\n{number}".encode()).digest()
     chance = np.random.Generator(np.random.PCG64(int.from_bytes(seed[:16], "little")))
+    if isinstance(raw, Words):
+        return joined(word_windows(vary_words(words_of(raw), chance), spec))
     lowered = chance.random() < LOWERED
     varied = tuple(_vary(text.lower() if lowered else text, chance) for text in raw)
     found = windows(varied, spec)

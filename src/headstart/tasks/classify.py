@@ -12,7 +12,7 @@ from headstart import metrics
 from headstart.errors import DataError
 from headstart.heads import Kind
 from headstart.schema import SINGLE, Evaluation
-from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown
+from headstart.tasks.base import SHOWN_MISTAKES, OneRow, number_labels, order_labels, refuse_unknown
 
 CROSS_AT_MOST = 200
 """Up to so many classes the evaluation holds the confusion matrix; it grows with their square."""
@@ -21,7 +21,7 @@ FEW = 10
 """Fewer test samples of a class than this say little about it, and the evaluation says so."""
 
 
-class Classify:
+class Classify(OneRow):
     """One label a sample.
 
     The headline is macro-F1, the mean F1 of the classes: a model that ignores a rare class cannot
@@ -31,6 +31,7 @@ class Classify:
     name = SINGLE
     headline = "macro_f1"
     kind: Kind = "softmax"
+    guess = "always the most common class"
 
     def suits(self, targets: Sequence[Any]) -> bool:
         """Tell whether every target is a single label."""
@@ -75,18 +76,14 @@ class Classify:
         scores = metrics.single_scores(logits.argmax(1), encoded, logits.shape[1], weights)
         return metrics.macro(scores["f1"])
 
-    def loss(self, logits: torch.Tensor, encoded: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def loss(self, logits: torch.Tensor, encoded: np.ndarray, smoothing: float) -> torch.Tensor:
         """Return cross-entropy, with the target smoothed over the classes."""
-        return torch.nn.functional.cross_entropy(logits, encoded, label_smoothing=smoothing)
+        truth = torch.as_tensor(encoded)
+        return torch.nn.functional.cross_entropy(logits, truth, label_smoothing=smoothing)
 
     def probabilities(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         """Return the softmax of the cooled logits; every row sums to 1."""
-        chances = np.array(logits, np.float64)  # the one copy: with many classes it is large
-        chances /= temperature
-        chances -= chances.max(1, keepdims=True)
-        np.exp(chances, out=chances)
-        chances /= chances.sum(1, keepdims=True)
-        return chances
+        return softmax(logits, temperature)
 
     def score(self, probabilities: np.ndarray, encoded: np.ndarray) -> float:
         """Return macro-F1."""
@@ -140,6 +137,16 @@ class Classify:
             mistakes=worst_mistakes(probabilities, encoded, said, labels, names),
             notes=notes,
         )
+
+
+def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the softmax of cooled logits."""
+    chances = np.array(logits, np.float64)  # the one copy: with many classes it is large
+    chances /= temperature
+    chances -= chances.max(1, keepdims=True)
+    np.exp(chances, out=chances)
+    chances /= chances.sum(1, keepdims=True)
+    return chances
 
 
 def worst_mistakes(

@@ -12,7 +12,7 @@ from headstart import metrics
 from headstart.errors import DataError
 from headstart.heads import Kind
 from headstart.schema import MULTI, Evaluation
-from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown
+from headstart.tasks.base import SHOWN_MISTAKES, OneRow, number_labels, order_labels, refuse_unknown
 from headstart.tasks.classify import note_few
 
 THRESHOLD = 0.5
@@ -20,12 +20,13 @@ THRESHOLD = 0.5
 their meaning, and nobody has to wonder why a label at 0.3 was said."""
 
 
-class Multilabel:
+class Multilabel(OneRow):
     """Any number of labels a sample, none included."""
 
     name = MULTI
     headline = "macro_f1"
     kind: Kind = "sigmoid"
+    guess = "always every label"
 
     def suits(self, targets: Sequence[Any]) -> bool:
         """Tell whether the targets are collections of labels."""
@@ -63,9 +64,9 @@ class Multilabel:
         """Return macro-F1 under each weighting."""
         return metrics.macro(metrics.multi_scores(logits > 0, encoded, weights)["f1"])
 
-    def loss(self, logits: torch.Tensor, encoded: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def loss(self, logits: torch.Tensor, encoded: np.ndarray, smoothing: float) -> torch.Tensor:
         """Return binary cross-entropy, with the targets smoothed towards even odds."""
-        soft = encoded.to(logits.dtype) * (1 - smoothing) + smoothing / 2
+        soft = torch.as_tensor(encoded).to(logits.dtype) * (1 - smoothing) + smoothing / 2
         return torch.nn.functional.binary_cross_entropy_with_logits(logits, soft)
 
     def probabilities(self, logits: np.ndarray, temperature: float) -> np.ndarray:
