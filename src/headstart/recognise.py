@@ -22,11 +22,14 @@ LOOKED_AT = 200
 def recognise(data: Any, columns: Mapping[str, Columns]) -> tuple[Modality, Columns]:
     """Return the modality of some data, and the column of inputs where the person named one.
 
-    `columns` holds the column that each modality's own option names (`--image`, `--text`). Where
+    `columns` holds the column that each modality's own option names (`--image`, `--text`); texts
+    beside sounds are what is said in them, no inputs (see `transcript_column`). Where
     none is named, files are known by their endings and things in memory by their type; a table of
     neither, with a column of words, is one of texts.
     """
     named = {name: column for name, column in columns.items() if column}
+    if transcript_column(columns):
+        named.pop("text")
     if len(named) > 1:
         raise UserError(
             f"The inputs are said to be of two kinds: {' and '.join(sorted(named))}.",
@@ -41,6 +44,20 @@ def recognise(data: Any, columns: Mapping[str, Columns]) -> tuple[Modality, Colu
         return best, None
     words = any(dataset.looks_like_text(name, cells) for name, cells in glanced.items() if name)
     return next((each for each in known if words and each.inline), known[0]), None
+
+
+def transcript_column(columns: Mapping[str, Columns]) -> str | None:
+    """Return the column of what is said in recordings, where both of sounds and texts are named."""
+    named = {name for name, column in columns.items() if column}
+    text = columns.get("text")
+    if named != {"audio", "text"} or text is None:
+        return None
+    if not isinstance(text, str) or "," in text:
+        raise UserError(
+            f"Beside a column of sounds, {text!r} names more than one column of transcripts.",
+            "Name the one that holds what is said (--audio COLUMN --text COLUMN).",
+        )
+    return text
 
 
 def recognise_list(items: Sequence[Any]) -> Modality:

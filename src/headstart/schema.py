@@ -221,9 +221,16 @@ class Tags:
         return tuple(tag[2:] for tag in self.each if tag.startswith("B-"))
 
 
+@dataclass(frozen=True)
+class Said:
+    """What is said in a recording: what a transcript of it should be. It has no labels."""
+
+    text: str
+
+
 def labels_of(target: Any) -> tuple[str, ...]:
     """Return the labels of a target: one, several, or none."""
-    if target is None:
+    if target is None or isinstance(target, Said):
         return ()
     if isinstance(target, Tags):
         return target.labels

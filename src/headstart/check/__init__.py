@@ -14,7 +14,7 @@ from headstart import dataset
 from headstart.check.examine import examine
 from headstart.check.mislabels import find_mislabels
 from headstart.progress import Progress, Silent
-from headstart.recognise import recognise
+from headstart.recognise import recognise, transcript_column
 from headstart.schema import Finding
 
 __all__ = ["CheckReport", "check", "examine", "find_mislabels"]
@@ -50,15 +50,16 @@ def check(
     """Say what is wrong with labelled data, before any training: files, copies, labels, shortcuts.
 
     Takes what `fit` takes: a folder with a sub-folder per class, a CSV or Parquet file, or a
-    DataFrame, of which `image`, `audio` or `text`, and `label`, choose the columns. Nothing is
-    changed.
+    DataFrame, of which `image`, `audio` or `text`, and `label`, choose the columns; `audio` and
+    `text` together are recordings and what is said in them. Nothing is changed.
 
     >>> import headstart as hs                                          # doctest: +SKIP
     >>> for finding in hs.check("photos/").findings:                    # doctest: +SKIP
     ...     print(finding.severity, finding.message)
     """
     progress = progress or Silent()
-    seeing, column = recognise(data, {"image": image, "audio": audio, "text": text})
+    columns = {"image": image, "audio": audio, "text": text}
+    seeing, column = recognise(data, columns)
     found = dataset.scan(
         data,
         suffixes=seeing.suffixes,
@@ -68,6 +69,7 @@ def check(
         label=label,
         group=group,
         separator=separator,
+        transcript=transcript_column(columns),
         test=test,
     )
     for note in found.notes:

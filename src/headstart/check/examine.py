@@ -21,6 +21,7 @@ from headstart.check.leaks import find_leaks
 from headstart.check.looked import Looked, sort_findings
 from headstart.check.shape import find_outliers
 from headstart.check.shortcuts import find_shortcuts
+from headstart.check.transcripts import find_hasty, find_repeated
 from headstart.errors import UnreadableInput
 from headstart.features import ahead
 from headstart.modalities.base import Modality
@@ -35,6 +36,8 @@ LOOKS: tuple[Callable[[Looked], list[Finding]], ...] = (
     find_groups_across,
     find_flaws,
     find_leaks,
+    find_hasty,
+    find_repeated,
     find_shortcuts,
     find_imbalance,
     find_copies,

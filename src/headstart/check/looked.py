@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.schema import Finding, Sample, Unreadable, labels_of
+from headstart.schema import Finding, Said, Sample, Unreadable, labels_of
 
+SHOWN = 40
 NAMED_AT_MOST = 1000
 """A finding names this many files; its `count` says how many there are."""
 
@@ -46,7 +47,9 @@ def count_things(count: int, one: str, many: str | None = None) -> str:
 
 
 def say_labels(target: Any) -> str:
-    """Return a sample's labels as they are written in a sentence."""
+    """Return a sample's labels, or what is said in it, as they are written in a sentence."""
+    if isinstance(target, Said):
+        return f"'{target.text[:SHOWN]}{' …' if len(target.text) > SHOWN else ''}'"
     return " + ".join(f"'{label}'" for label in labels_of(target)) or "no label"
 
 

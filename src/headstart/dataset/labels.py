@@ -11,6 +11,7 @@ from typing import Any
 from headstart.dataset.table import Table, is_missing
 from headstart.dataset.trainable import quote_some
 from headstart.errors import DataError
+from headstart.schema import Said
 
 SEPARATORS = (";", "|")
 """What is taken for a separator unasked. A comma is not: it stands in many a class's name."""
@@ -51,6 +52,15 @@ def read_labels(table: Table, names: Sequence[str], separator: str | None) -> La
             )
         return _read_flags(table, names)
     return write_targets(table.column(names[0]), separator)
+
+
+def read_transcripts(table: Table, name: str) -> Labels:
+    """Read what is said in each recording from one column; nothing in it separates anything."""
+    cells = table.column(name)
+    return Labels(
+        [None if is_missing(cell) else Said(" ".join(write_label(cell).split())) for cell in cells],
+        multi=False,
+    )
 
 
 def write_targets(cells: Sequence[Any], separator: str | None = None) -> Labels:

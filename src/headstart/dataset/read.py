@@ -31,6 +31,7 @@ def read(
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
+    transcript: str | None = None,
     test: Any = None,
 ) -> Dataset:
     """Read labelled examples to learn from, and refuse what nothing can be learnt from.
@@ -39,8 +40,8 @@ def read(
     or Parquet file, a data frame, or a CoNLL file of tagged words. Columns that are not named are guessed, and `notes` say so.
     `suffixes` are the endings of the files to read; with `inline` a table's cells are the inputs
     themselves (texts; two columns make pairs), with `timed` a row may name a part of a file by its
-    start and end. `test` is a second source of the same kind,
-    which becomes the sealed test. Files are found and listed here, never opened.
+    start and end. `transcript` is the column of what is said in each recording, in place of labels.
+    `test` is a second source of the same kind, which becomes the sealed test. Files are found and listed here, never opened.
     """
     dataset = scan(
         source,
@@ -51,6 +52,7 @@ def read(
         label=label,
         group=group,
         separator=separator,
+        transcript=transcript,
         test=test,
     )
     if not dataset.labelled:
@@ -82,13 +84,14 @@ def scan(
     label: str | Sequence[str] | None = None,
     group: str | None = None,
     separator: str | None = None,
+    transcript: str | None = None,
     test: Any = None,
 ) -> Dataset:
     """Read the same sources as `read`, as they are: one class, lone examples or no labels at all.
 
     This is for looking at data before any training, and for evaluating a model on more of it.
     """
-    columns = Columns(input_column, label, group, separator, inline, timed)
+    columns = Columns(input_column, label, group, separator, inline, timed, transcript)
     dataset, decided = _read_source(source, columns, frozenset(suffixes))
     if test is None:
         return dataset
@@ -149,6 +152,7 @@ def _refuse_columns(path: Path, columns: Columns, what_it_is: str) -> None:
             ("a label column", columns.label),
             ("a group column", columns.group),
             ("a separator", columns.separator),
+            ("a transcript column", columns.transcript),
         )
         if value is not None
     ]

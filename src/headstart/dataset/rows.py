@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from headstart.dataset.columns import (
     find_text_column,
     is_number,
 )
-from headstart.dataset.labels import read_labels, write_label
+from headstart.dataset.labels import read_labels, read_transcripts, write_label
 from headstart.dataset.segments import Segment, read_segments
 from headstart.dataset.table import Table, is_missing
 from headstart.dataset.trainable import Dataset, quote_some
@@ -27,6 +27,7 @@ from headstart.schema import Sample, Stretch, Unreadable
 class Columns:
     """What is read from a table; None is guessed. An empty separator keeps labels whole.
 
+    `transcript` is the column of what is said in each recording, which takes the labels' place.
     With `inline` the cells of the input column are the inputs themselves, not files of them;
     two columns make a pair of texts. With `timed` a row may name a part of a file.
     """
@@ -37,11 +38,20 @@ class Columns:
     separator: str | None = None
     inline: bool = False
     timed: bool = False
+    transcript: str | None = None
 
 
 def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tuple[Dataset, Columns]:
     """Return the samples of a table, and the columns as they were decided (for its test table)."""
+    if columns.transcript is not None and (columns.label or columns.separator):
+        raise DataError(
+            f"A column of transcripts ('{columns.transcript}') and "
+            f"{'one of labels' if columns.label else 'a separator'} are given.",
+            "Leave --label and --separator away: what is said in a recording is all that is learnt.",
+        )
     names = _split_names(table, columns.label)
+    if columns.transcript is not None:
+        names = [columns.transcript]
     inputs = _split_names(table, columns.input)
     for name in (*inputs, columns.group, *names):
         if name is not None:
@@ -59,16 +69,20 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         f"{what} from column '{name}'"
         for what, name, given in (
             ("texts" if columns.inline else "inputs", inputs[0], columns.input),
-            ("labels", names[0], columns.label),
+            ("labels", names[0], columns.label or columns.transcript),
         )
         if not given
     ]
     if guessed:
         notes.append(f"Guessed: {' and '.join(guessed)}.")
-    labels = read_labels(table, names, columns.separator)
+    labels = (
+        read_labels(table, names, columns.separator)
+        if columns.transcript is None
+        else read_transcripts(table, columns.transcript)
+    )
     notes += labels.notes
     groups = _read_groups(table, columns.group, notes)
-    gathered = _Rows(table)
+    gathered = _Rows(table, "label" if columns.transcript is None else "transcript")
     cells = read_texts(table, inputs) if columns.inline else table.column(inputs[0])
     parts = read_segments(table, notes) if columns.timed else [None] * len(cells)
     for row, (cell, target, group, part) in enumerate(
@@ -84,8 +98,8 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         multi=labels.multi,
         kind="table",
     )
-    decided = Columns(inputs, names, columns.group, labels.separator, columns.inline, columns.timed)
-    return dataset, decided
+    label = names if columns.transcript is None else None
+    return dataset, replace(columns, input=inputs, label=label, separator=labels.separator)
 
 
 def _find_files(suffixes: Collection[str]) -> Callable[[Table, Collection[str]], str]:
@@ -154,8 +168,8 @@ def _read_groups(table: Table, column: str | None, notes: list[str]) -> list[str
 class _Rows:
     """Samples as they are gathered, with what is set aside counted by reason."""
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, table: Table, wanted: str) -> None:
+        self.table, self.wanted = table, wanted
         self.samples: list[Sample] = []
         self.set_aside: list[Unreadable] = []
         self.missing: list[str] = []
@@ -184,7 +198,7 @@ class _Rows:
             self.set_aside.append(Unreadable(where, "has no text" if inline else "names no input"))
         elif target is None:
             self.unlabelled += 1
-            self.set_aside.append(Unreadable(name, f"has no label ({where})"))
+            self.set_aside.append(Unreadable(name, f"has no {self.wanted} ({where})"))
         elif not named:
             self.samples.append(Sample(_unwrap(cell), target, name, group=group))
         else:
@@ -224,7 +238,7 @@ class _Rows:
         """Say what was set aside or joined, and how often."""
         told = []
         if self.unlabelled:
-            told.append(f"Set aside {self.unlabelled:,} rows without a label.")
+            told.append(f"Set aside {self.unlabelled:,} rows without a {self.wanted}.")
         if self.empty:
             told.append(f"Set aside {self.empty:,} rows without a text.")
         if self.missing:
@@ -236,7 +250,7 @@ class _Rows:
             told.append(f"Left out {self.repeated:,} rows that say the same as an earlier one.")
         if self.contradicted:
             told.append(
-                f"{len(self.contradicted):,} files are listed under more than one label "
+                f"{len(self.contradicted):,} files are listed under more than one {self.wanted} "
                 f"({quote_some(sorted(self.contradicted))})."
             )
         return told
@@ -245,8 +259,8 @@ class _Rows:
         """Return the error for a table of which no row could be used."""
         if not self.missing:
             return DataError(
-                f"No row of {self.table.name} has a label.",
-                "Name another column for the label, or fill it in.",
+                f"No row of {self.table.name} has a {self.wanted}.",
+                f"Name another column for the {self.wanted}, or fill it in.",
             )
         first = self.missing[0]
         return DataError(
