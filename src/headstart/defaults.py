@@ -106,6 +106,40 @@ def kept_views(samples: int) -> int:
     return 3 if samples <= 2000 else 2
 
 
+SPELLING_RATE = 2e-3
+"""AdamW's peak rate for a layer that spells frames of stages that stay as they are."""
+
+DECODER_RATE = 1e-4
+"""For a pretrained decoder, tuned on what its frozen encoder gives."""
+
+WRITING_STEPS = 2000
+"""Transcription needs more steps than classification: it is learnt where words stand, too."""
+
+WRITING_PASSES = 25
+"""Steps between two looks at the validation side, which is transcribed for it."""
+
+
+def writing_batch(samples: int) -> int:
+    """Return how many clips are in a batch: sequences are long, and few of them suffice."""
+    return 8 if samples < 1000 else 16
+
+
+def writing_passes(samples: int) -> int:
+    """Return how often an epoch goes over the clips: a few dozen are no epoch worth judging."""
+    return max(1, round(WRITING_PASSES * writing_batch(samples) / max(1, samples)))
+
+
+def writing_epochs(samples: int) -> int:
+    """Return for how many epochs transcription is learnt at most."""
+    steps = max(1, samples * writing_passes(samples) // writing_batch(samples))
+    return max(5, min(80, round(WRITING_STEPS / steps)))
+
+
+def writing_patience(samples: int) -> int:
+    """Return after how many epochs without a better validation score training stops."""
+    return max(3, writing_epochs(samples) // 4)
+
+
 def validation_share(samples: int) -> float:
     """Return the share of the training side that training is watched on: a fifth, at most 2,000."""
     return min(0.2, 2000 / max(1, samples))

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 
 SINGLE = "classify"
 MULTI = "multilabel"
+SPEECH = "transcribe"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +66,31 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A state judged: its score, which is to be high, its loss, and what it answered."""
+
+    score: float
+    loss: float
+    answers: np.ndarray
+
+
+class Teaching(Protocol):
+    """What is learnt from: `learning` are the positions that an epoch goes over."""
+
+    @property
+    def learning(self) -> np.ndarray:
+        """Return the positions that an epoch goes over; one may come several times."""
+
+    def loss(
+        self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
+    ) -> torch.Tensor:
+        """Return the loss of some samples' views, with a gradient."""
+
+    def judge(self, backbone: Backbone, head: HeadLayer, boundary: int) -> Judged | None:
+        """Return what the validation side says of the present state; None if it is no number."""
+
+
+@dataclass(frozen=True)
 class Lesson:
     """What is learnt from: encoded targets, which positions to learn from and which to watch.
 
@@ -78,12 +103,29 @@ class Lesson:
     validating: np.ndarray
     task: Task
 
+    def loss(
+        self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
+    ) -> torch.Tensor:
+        """Return the loss of some samples' views, with a gradient."""
+        logits = _logits(backbone, head, self.fetch(pairs), phase.boundary)
+        truth = self.encoded[np.array([position for position, _ in pairs])]
+        return self.task.loss(logits, truth, phase.smoothing)
+
+    def judge(self, backbone: Backbone, head: HeadLayer, boundary: int) -> Judged | None:
+        """Return what the validation side says of the present state; None if it is no number."""
+        task, truth = self.task, self.encoded[self.validating]
+        logits = predict(backbone, head, self.fetch, boundary, self.validating)
+        if not np.isfinite(logits).all():
+            return None
+        score = task.score(task.probabilities(logits, 1.0), truth)
+        return Judged(score, float(task.loss(torch.from_numpy(logits), truth, 0.0)), logits)
+
 
 def train(
     phase: Phase,
     backbone: Backbone,
     head: HeadLayer,
-    lesson: Lesson,
+    lesson: Teaching,
     *,
     seed: int,
     deadline: float | None,
@@ -175,12 +217,11 @@ class _Run:
         phase: Phase,
         backbone: Backbone,
         head: HeadLayer,
-        lesson: Lesson,
+        lesson: Teaching,
         generator: np.random.Generator,
     ) -> None:
         self.phase, self.backbone, self.head, self.lesson = phase, backbone, head, lesson
         self.generator = generator
-        self.truth = lesson.encoded[lesson.validating]
         opened = freeze(backbone, phase.boundary)
         self.named = [*opened, *((f"head.{n}", each) for n, each in head.named_parameters())]
         self.optimiser = torch.optim.AdamW(self._groups(opened), lr=phase.rate)
@@ -210,10 +251,7 @@ class _Run:
         ]
 
     def step(self, pairs: Sequence[tuple[int, int]]) -> float:
-        positions = np.array([position for position, _ in pairs])
-        logits = _logits(self.backbone, self.head, self.lesson.fetch(pairs), self.phase.boundary)
-        truth = self.lesson.encoded[positions]
-        loss = self.lesson.task.loss(logits, truth, self.phase.smoothing)
+        loss = self.lesson.loss(self.backbone, self.head, pairs, self.phase)
         value = float(loss.detach())
         if math.isfinite(value):
             self.optimiser.zero_grad(set_to_none=True)
@@ -246,19 +284,14 @@ class _Run:
     def judge(self) -> float | None:
         """Judge the present state, and remember it if it is the best; None if it is no number."""
         self.backbone.module.eval()
-        lesson, task = self.lesson, self.lesson.task
-        logits = predict(
-            self.backbone, self.head, lesson.fetch, self.phase.boundary, lesson.validating
-        )
+        judged = self.lesson.judge(self.backbone, self.head, self.phase.boundary)
         freeze(self.backbone, self.phase.boundary)
-        if not np.isfinite(logits).all():
+        if judged is None:
             return None
-        score = task.score(task.probabilities(logits, 1.0), self.truth)
-        gap = float(task.loss(torch.from_numpy(logits), self.truth, 0.0))
-        if (score, -gap) > self.at.best:
-            self.at.best, self.at.kept = (score, -gap), self.at.number
-            self.best, self.best_logits = self.snapshot(), logits
-        return score
+        if (judged.score, -judged.loss) > self.at.best:
+            self.at.best, self.at.kept = (judged.score, -judged.loss), self.at.number
+            self.best, self.best_logits = self.snapshot(), judged.answers
+        return judged.score
 
     def moving(self) -> Tensors:
         """Return every tensor that the phase may change, by name."""

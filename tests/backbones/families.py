@@ -248,11 +248,8 @@ SPEAKING = {
     "tokenizer": "0" * 64,
     "opening": [3],
     "closing": [4],
-    "languages": [],
     "end": 2,
     "length": 24,
-    "never": [],
-    "never_first": [],
 }
 
 
@@ -262,11 +259,8 @@ def writes(family, stages, model_type, loader, **config):
 
 
 WHOLE_WHISPER = {**HEARING_WHISPER, "decoder_layers": 2, "max_target_positions": 24}
-WRITING = {
-    "hf_whisper_whole": writes(
-        "Whisper", 6, "whisper", "WhisperForConditionalGeneration", **WHOLE_WHISPER
-    ),
-}
+WHOLE = "WhisperForConditionalGeneration"
+WRITING = {"hf_whisper_whole": writes("Whisper", 6, "whisper", WHOLE, **WHOLE_WHISPER)}
 BUNDLED_AUDIO = {
     "source": "bundled",
     "name": "tiny",

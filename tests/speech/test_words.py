@@ -1,12 +1,14 @@
 """Characters from frames, words from windows that overlap, and when they were said."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from headstart.errors import DataError
-from headstart.modalities.audio_prepare import BLOCK, overlapping
-from headstart.schema import AudioSpec, Segment
+from headstart.modalities.audio_listen import listen, seconds_of, window_starts
+from headstart.schema import AudioSpec, Segment, Stretch
 from headstart.speech.frames import characters_of, frames_needed, read_off, spell
 from headstart.speech.words import (
     Window,
@@ -17,6 +19,7 @@ from headstart.speech.words import (
     stitch,
     text_of,
 )
+from tests.sounds import RATE, encode, spoken
 
 
 def frames(path, characters):
@@ -141,13 +144,29 @@ def test_segments_end_at_pauses():
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 20.0, 20.1, 36.0, 37.0, 100.0])
 def test_overlapping_windows_cover_a_recording(seconds):
-    spec = AudioSpec(rate=BLOCK * 10, window=200)  # 20 seconds at once
-    wave = np.arange(int(seconds * spec.rate), dtype=np.float32)
-    parts = overlapping(wave, spec)
-    assert parts[0][0] == 0
-    ends = [start + len(part) for start, part in parts]
-    assert ends[-1] == len(wave)
-    for (start, part), end in zip(parts[1:], ends, strict=False):
-        assert len(part) == 200 * BLOCK
-        assert end - start >= 200 * BLOCK // 6
-        assert part[0] == start
+    starts = window_starts(seconds, 20.0)
+    assert starts[0] == 0
+    assert starts[-1] + 20.0 == pytest.approx(max(seconds, 20.0))
+    for start, later in pairwise(starts):
+        assert start + 20.0 - later >= 20.0 / 6 - 1e-9
+
+
+def test_a_long_file_is_heard_window_by_window(tmp_path):
+    wave = spoken(5.3, seed=3)
+    (tmp_path / "long.wav").write_bytes(encode(wave, subtype="FLOAT"))
+    spec = AudioSpec(window=200)  # 2 seconds at once
+    path = tmp_path / "long.wav"
+    parts = list(listen(path, spec))
+    assert seconds_of(path) == pytest.approx(5.3)
+    assert parts[0].start == 0
+    assert parts[-1].end == pytest.approx(5.3, abs=0.01)
+    for part in parts:
+        start = round(part.start * RATE)
+        samples = int(part.arrays["samples"].item())
+        inside = part.arrays["x"].ravel()[:samples]
+        assert np.abs(inside - wave[start : start + samples]).max() < 1e-4
+    inner = list(listen(Stretch(path, 1.0, 4.5), spec))
+    assert seconds_of(Stretch(path, 1.0, 4.5)) == pytest.approx(3.5)
+    assert inner[-1].end == pytest.approx(3.5, abs=0.01)
+    assert len(list(listen((wave, RATE), spec))) == len(parts)
+    assert len(list(listen(Stretch(path, 1.0, 2.5), spec))) == 1

@@ -24,13 +24,19 @@ from headstart.metrics.intervals import (
 from headstart.metrics.multi import measure_multi, multi_scores
 from headstart.metrics.ranking import rank_measures
 from headstart.metrics.single import confusion, macro, macro_f1, measure_single, single_scores
-from headstart.metrics.transcripts import align_words, measure_transcripts, word_accuracy
+from headstart.metrics.transcripts import (
+    align_words,
+    count_words,
+    measure_transcripts,
+    word_accuracy,
+)
 
 __all__ = [
     "Resamples",
     "align_words",
     "confusion",
     "count_entities",
+    "count_words",
     "draw",
     "entity_f1",
     "find_entities",

@@ -20,7 +20,6 @@ from headstart.modalities.lengths import together
 from headstart.schema import AudioSpec, InputSpec
 
 BLOCK = 160
-SHARED = 6
 WHISPER_FFT = 400
 KALDI_WINDOW, KALDI_FFT = 400, 512
 KALDI_FLOOR = 1.192092955078125e-07
@@ -54,20 +53,6 @@ def cut(wave: np.ndarray, spec: AudioSpec) -> list[np.ndarray]:
         return [wave]
     starts = np.linspace(0, len(wave) - most, count).astype(int)
     return [wave[start : start + most] for start in starts]
-
-
-def overlapping(wave: np.ndarray, spec: AudioSpec) -> list[tuple[int, np.ndarray]]:
-    """Return a wave in windows that share a sixth with the next, each with its first sample.
-
-    What is said at one window's edge then stands whole in another.
-    """
-    most = spec.window * BLOCK
-    shared = most // SHARED
-    count = math.ceil(max(0, len(wave) - shared) / (most - shared))
-    if count <= 1:
-        return [(0, wave)]
-    starts = np.linspace(0, len(wave) - most, count).astype(int).tolist()
-    return [(start, wave[start : start + most]) for start in starts]
 
 
 def in_blocks(wave: np.ndarray, spec: AudioSpec) -> Arrays:

@@ -20,10 +20,13 @@ class Written:
     ended: bool
 
 
-def write(decoder: Decoder, source: torch.Tensor, spec: SpeechSpec) -> list[Written]:
+def write(
+    decoder: Decoder, source: torch.Tensor, spec: SpeechSpec, limit: int | None = None
+) -> list[Written]:
     """Return what is written of each sound of a batch, from the states of the last stage before.
 
-    The states are those of the store: the stages that hear are not run again.
+    The states are those of the store: the stages that hear are not run again. A text has at most
+    `limit` tokens, those that it opens with counted.
     """
     count = len(source)
     opening = torch.tensor([*spec.opening, *spec.closing], device=source.device)
@@ -33,7 +36,7 @@ def write(decoder: Decoder, source: torch.Tensor, spec: SpeechSpec) -> list[Writ
     with torch.inference_mode():
         line = decoder.begin(source)
         scores = line.step(opening.expand(count, -1))
-        for at in range(spec.length - len(opening)):
+        for at in range((limit or spec.length) - len(opening)):
             scores = scores.float()
             scores[:, [*spec.never, *(() if at else spec.never_first)]] = -torch.inf
             best = scores.argmax(1)

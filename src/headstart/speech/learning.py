@@ -1,0 +1,296 @@
+"""Learning to write down what is said: a head of characters, or the decoder that a backbone has.
+
+The strategies are those of classification; what they call the head is here the layer that spells,
+or the decoder. Neither is solved: each is trained on what the stages below give, which is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from headstart import defaults
+from headstart.activations import at_boundary
+from headstart.adapters import Adapters, insert, require_layers
+from headstart.backbones.base import Backbone, Characters
+from headstart.backbones.source import fresh_weights, open_writer
+from headstart.dataset.splits import seal
+from headstart.errors import DataError, UnreadableInput, UserError
+from headstart.heads import Head
+from headstart.heads.layer import HeadLayer
+from headstart.journal import Journal, Nowhere
+from headstart.metrics import draw, measure_transcripts
+from headstart.modalities.audio_listen import longest, seconds_of
+from headstart.modalities.audio_script import to_tokens
+from headstart.modalities.base import Modality
+from headstart.normalise import plain
+from headstart.precision import choose
+from headstart.progress import Progress, Silent
+from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.schema import Choice, Phase, Sample
+from headstart.speech.frames import characters_of, spell
+from headstart.speech.hearing import speech_spec
+from headstart.speech.lessons import Dictation, Spelling
+from headstart.speech.lines import hear_language, most_often
+from headstart.speech.model import Scribe
+from headstart.strategies.base import Facts
+from headstart.trainer import Fetch, Outcome, train
+
+if TYPE_CHECKING:
+    from headstart.learn import Job
+
+ASKED = 64
+"""So many clips are asked for their language."""
+
+
+def plan(strategy: str, samples: int, backbone: Backbone, unfreeze: int | None) -> list[Phase]:
+    """Return the phases of a strategy as they are for transcription.
+
+    Where characters are spelt, the lowest stage, which hears the samples, stays as it is unless
+    all is made anew: a few hundred clips teach it nothing.
+    """
+    depth = backbone.hearing
+    facts = Facts(samples, 0, depth, unfreeze)
+    phases: list[Phase] = STRATEGIES.get(strategy)().phases(facts)
+    if any(phase.objective == "estimate" for phase in phases):
+        raise UserError(
+            f"The strategy '{strategy}' has nothing to do for transcription.",
+            "Use probe, partial, gradual, full, lora or scratch.",
+        )
+    return [_phase(phase, samples, backbone) for phase in phases]
+
+
+def _phase(phase: Phase, samples: int, backbone: Backbone) -> Phase:
+    writes = backbone.decoder is not None
+    if phase.objective == "train":
+        lowest = 0 if phase.fresh or writes else min(1, backbone.hearing - 1)
+        phase = replace(phase, boundary=max(lowest, phase.boundary))
+    else:
+        phase = Phase(
+            "decoder" if writes else "characters",
+            backbone.hearing,
+            objective="train",
+            rate=defaults.SPELLING_RATE,
+            backbone_rate=defaults.DECODER_RATE,
+            weight_decay=defaults.TUNING_WEIGHT_DECAY,
+        )
+    return replace(
+        phase,
+        epochs=defaults.writing_epochs(samples),
+        patience=defaults.writing_patience(samples),
+        batch_size=defaults.writing_batch(samples),
+        smoothing=0.0,
+        views=1,
+    )
+
+
+def learn_to_write(
+    job: Job,
+    *,
+    backbone: Backbone | None = None,
+    progress: Progress | None = None,
+    journal: Journal | Nowhere | None = None,
+) -> Scribe:
+    """Run a job's strategy on recordings with transcripts and return the model."""
+    work = _Writing(job, backbone or open_writer(job.backbone, offline=job.offline), progress)
+    return work.run(journal or Nowhere())
+
+
+class _Writing:
+    """One job under way: what its phases share."""
+
+    def __init__(self, job: Job, backbone: Backbone, progress: Progress | None) -> None:
+        self.job, self.backbone, self.progress = job, backbone, progress or Silent()
+        self.begun = time.perf_counter()
+        self.modality: Modality = MODALITIES.get(job.modality)()
+        self.reference = backbone.fingerprint()
+        self.phases = plan(job.strategy, len(job.samples), backbone, job.unfreeze)
+        for phase in self.phases:
+            if phase.adapters:
+                require_layers(backbone, phase.boundary, phase.adapters)
+        refuse_long(job.samples, backbone)
+        groups = group_numbers(job.samples)
+        share = defaults.validation_share(len(job.samples))
+        everyone = np.zeros(len(groups), np.int64)
+        self.learning, self.validating = seal(everyone, groups, share=share, seed=job.seed)
+        if not len(self.validating):
+            raise DataError(
+                f"The {len(job.samples)} recordings to learn from all belong together, so none can "
+                "be held back to choose by.",
+                "Add recordings that differ, or group them more finely.",
+            )
+        self.groups = groups
+        self.texts = [plain(sample.target.text) for sample in job.samples]
+        self.precision = choose(backbone, self.modality)
+        self.adapters: Adapters | None = None
+        self.characters: tuple[str, ...] = ()
+        if backbone.decoder is None:
+            known = backbone.characters
+            self.characters = known.spelt if known else characters_of(self.texts)
+            self.numbers = [spell(text, self.characters) for text in self.texts]
+            self.layer = spelling_layer(backbone, self.characters, known, job.seed)
+        else:
+            self.layer = HeadLayer((), 1, 0)
+            settle_language(backbone, self.fetch_at(backbone.hearing), len(job.samples))
+            spec = speech_spec(backbone)
+            self.tokens = [
+                np.array(to_tokens(sample.target.text, spec), np.int64) for sample in job.samples
+            ]
+
+    def fetch_at(self, boundary: int) -> Fetch:
+        """Return how to fetch the states at a boundary: kept, as far as there is room."""
+        return at_boundary(
+            self.job.samples,
+            self.modality,
+            self.backbone,
+            boundary,
+            1,
+            self.precision,
+            self.progress,
+        )
+
+    def run(self, journal: Journal | Nowhere) -> Scribe:
+        """Run the phases in order and return the model."""
+        choices = []
+        for at, phase in enumerate(self.phases):
+            begun = time.perf_counter()
+            outcome = self.train(phase, journal.within(f"phase-{at}"))
+            choices.append(self.judge(phase, outcome, time.perf_counter() - begun))
+        moved = self.backbone.fingerprint() != self.reference
+        return Scribe(
+            self.modality,
+            self.backbone,
+            TASKS.get(self.job.task)(),
+            self.layer.head(1.0),
+            self.characters,
+            self.job.strategy,
+            self.precision,
+            trained=not self.adapters and moved,
+            adapters=self.adapters,
+            choices=tuple(choices),
+        )
+
+    def train(self, phase: Phase, journal: Journal | Nowhere) -> Outcome:
+        """Run one phase from the boundary up."""
+        job, backbone = self.job, self.backbone
+        if phase.fresh:
+            fresh_weights(backbone, phase.boundary, job.seed)
+        fetch = self.fetch_at(min(phase.boundary, backbone.hearing))
+        if phase.adapters and self.adapters is None:
+            self.adapters = insert(
+                backbone, phase.boundary, phase.adapters, fetch([(0, 0)]), job.seed
+            )
+        left = None if job.seconds is None else self.begun + job.seconds
+        return train(
+            phase,
+            backbone,
+            self.layer,
+            self.lesson(fetch, phase),
+            seed=job.seed,
+            deadline=left,
+            progress=self.progress,
+            page=journal.page("epochs"),
+        )
+
+    def lesson(self, fetch: Fetch, phase: Phase) -> Spelling | Dictation:
+        """Return what is learnt; an epoch goes over few clips several times before it is judged."""
+        times = defaults.writing_passes(len(self.learning))
+        learning = np.tile(self.learning, times)
+        if self.backbone.decoder is None:
+            return Spelling(
+                fetch, self.texts, self.numbers, self.characters, learning, self.validating
+            )
+        spec, decoder = speech_spec(self.backbone), self.backbone.decoder
+        return Dictation(fetch, self.texts, self.tokens, spec, decoder, learning, self.validating)
+
+    def judge(self, phase: Phase, outcome: Outcome, seconds: float) -> Choice:
+        """Return what a phase came to: the word accuracy of the validation side, as it was kept."""
+        boundary = min(phase.boundary, self.backbone.hearing)
+        lesson = self.lesson(self.fetch_at(boundary), phase)
+        said, written = lesson.transcribe(self.backbone, self.layer, boundary)
+        groups = [str(self.groups[at]) for at in self.validating[: len(said)]]
+        resamples = draw(groups, len(said), seed=self.job.seed)
+        figure = measure_transcripts(said, written, resamples)["word_accuracy"]
+        why = f"epoch {outcome.kept} of {len(outcome.epochs)} validated best; {outcome.stopped}"
+        if outcome.kept == 0:
+            why = f"no epoch of {len(outcome.epochs)} validated better than the start"
+        return Choice(phase.name, figure.value, figure.low, figure.high, seconds, True, why)
+
+
+def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
+    """Return a number a sample, equal exactly for samples of one group."""
+    numbers: dict[object, int] = {}
+    owners = [at if s.group is None else ("group", s.group) for at, s in enumerate(samples)]
+    return np.array([numbers.setdefault(owner, len(numbers)) for owner in owners])
+
+
+def refuse_long(samples: Sequence[Sample], backbone: Backbone) -> None:
+    """Refuse recordings longer than is heard at once: which words are where is not known."""
+    most = longest(backbone.spec)
+    for sample in samples:
+        try:
+            seconds = seconds_of(sample.input)
+        except UnreadableInput:
+            continue  # said with its cause where it is read
+        if seconds > most:
+            raise DataError(
+                f"{sample.name} lasts {seconds:.1f} s, and {backbone.name} hears {most:g} s at "
+                "once; to learn from, a transcript must be of what is heard at once.",
+                "Cut it into parts with a row each (columns start and end, in seconds).",
+            )
+
+
+def spelling_layer(
+    backbone: Backbone, characters: tuple[str, ...], known: Characters | None, seed: int
+) -> HeadLayer:
+    """Return the checkpoint's own layer that spells, or a fresh one."""
+    readings = [(backbone.depth, "frames")]
+    if known is not None:
+        width = known.weight.shape[1]
+        return HeadLayer.of(
+            Head(
+                tuple(readings),
+                np.zeros(width, np.float32),
+                np.ones(width, np.float32),
+                known.weight.numpy().T.copy(),
+                known.bias.numpy().copy(),
+            )
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return HeadLayer(readings, frame_width(backbone), len(characters))
+
+
+def frame_width(backbone: Backbone) -> int:
+    """Return how many channels a frame of the last stage has."""
+    modality: Modality = MODALITIES.get(backbone.spec.modality)()
+    raw = modality.golden(backbone.spec, seed=0, count=1)[0]
+    state = modality.collate([modality.prepare(raw, backbone.spec)], backbone.spec)
+    with torch.inference_mode():
+        x = backbone(state)["x"]
+    if x.dim() != 3:
+        raise UserError(
+            f"{backbone.name} gives maps, not frames, and nothing can be spelt of those.",
+            "Choose another backbone, such as one of wav2vec2 or Whisper.",
+        )
+    return int(x.shape[2])
+
+
+def settle_language(backbone: Backbone, fetch: Fetch, count: int) -> None:
+    """Find the language that most clips are in, where a checkpoint writes several."""
+    spec, decoder = speech_spec(backbone), backbone.decoder
+    if not spec.languages or decoder is None:
+        return
+    heard: list[int] = []
+    for at in np.linspace(0, count - 1, min(count, ASKED)).astype(int):
+        source = fetch([(int(at), 0)])["x"]
+        with torch.inference_mode():
+            heard += hear_language(decoder.begin(source), spec, len(source))
+    backbone.spec = spec.in_language(most_often(heard))
+    backbone.recipe = {**backbone.recipe, "spec": backbone.spec.to_json()}
+    backbone.changed()
