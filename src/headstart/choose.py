@@ -50,7 +50,7 @@ class Evidence:
     def covered(self) -> np.ndarray:
         """Return a mask of the samples that were asked about."""
         asked = np.isfinite(flat(self.logits)).all(1)
-        return mean_of(asked.astype(np.float32), self.logits) == 1
+        return np.asarray(mean_of(asked.astype(np.float32), self.logits) == 1)
 
 
 @dataclass(frozen=True)
