@@ -40,6 +40,7 @@ FLOORS = {
         "forgetting",
         "freezing",
         "heads",
+        "job",
         "journal",
         "keep",
         "learn",
@@ -54,6 +55,7 @@ FLOORS = {
         "strategies",
         "tasks",
         "trainer",
+        "watch",
     },
     # The verbs.
     3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
