@@ -26,7 +26,16 @@ CODE = sorted(
 
 FLOORS = {
     # The ground: words and numbers, no torch.
-    0: {"defaults", "errors", "metrics", "places", "progress", "registry", "schema"},
+    0: {
+        "defaults",
+        "errors",
+        "metrics",
+        "places",
+        "progress",
+        "registry",
+        "schedule",
+        "schema",
+    },
     # The outside world: siblings that never import each other. A report is made of plain data.
     1: {"backbones", "dataset", "modalities", "report"},
     # Learning.
@@ -71,6 +80,7 @@ HOMES = {
     "huggingface_hub": {"backbones"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
+    "matplotlib": {"report"},
     "peft": {"adapters"},
     "pyarrow": {"dataset"},
     "rich": {"cli"},
@@ -84,7 +94,7 @@ HOMES = {
     "transformers": {"backbones"},
     "typer": {"cli"},
 }
-SLOW = {"peft", "timm", "transformers", "torchvision"}
+SLOW = {"matplotlib", "peft", "timm", "transformers", "torchvision"}
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PUBLIC = [

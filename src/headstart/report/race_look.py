@@ -11,36 +11,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Look:
-    """One way to draw a strategy: SVG dashes and a mark about (0, 0), and colours by theme."""
+    """One way to draw a strategy: dashes, the letter of a mark, and colours by theme."""
 
     dashes: tuple[float, ...]
-    mark: str
+    shape: str
     solid: bool
     light: str
     dark: str
 
+    @property
+    def mark(self) -> str:
+        """Return the mark as an SVG path about (0, 0)."""
+        return MARKS[self.shape]
 
-CIRCLE = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
-SQUARE = "M-3.6-3.6h7.2v7.2h-7.2z"
-UP = "M0-4.9L4.5 3.4h-9z"
-DOWN = "M0 4.9L4.5-3.4h-9z"
-DIAMOND = "M0-5L4.6 0L0 5L-4.6 0z"
-CROSS = "M-3.8-3.8L3.8 3.8M-3.8 3.8L3.8-3.8"
-PLUS = "M0-4.6V4.6M-4.6 0H4.6"
+
+MARKS = {
+    "o": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "s": "M-3.6-3.6h7.2v7.2h-7.2z",
+    "^": "M0-4.9L4.5 3.4h-9z",
+    "v": "M0 4.9L4.5-3.4h-9z",
+    "D": "M0-5L4.6 0L0 5L-4.6 0z",
+    "x": "M-3.8-3.8L3.8 3.8M-3.8 3.8L3.8-3.8",
+    "+": "M0-4.6V4.6M-4.6 0H4.6",
+}
+"""SVG paths about (0, 0), by the letters that matplotlib knows marks by."""
 
 KNOWN = {
-    "scratch": Look((2, 4), CIRCLE, False, "#9c3d12", "#f2a272"),
-    "probe": Look((), CIRCLE, True, "#0d5c63", "#79c7c5"),
-    "partial": Look((10, 4), UP, True, "#3a4fb0", "#a3b4ff"),
-    "full": Look((12, 3, 2, 3), SQUARE, True, "#8a2f7d", "#ea9ee0"),
-    "gradual": Look((6, 3), DIAMOND, False, "#4f6409", "#bfd36c"),
-    "lora": Look((14, 3, 2, 3, 2, 3), DOWN, False, "#7a4a00", "#e3bd6b"),
-    "adapt": Look((3, 2), CROSS, False, "#3c5a6e", "#a5c3d6"),
+    "scratch": Look((2, 4), "o", False, "#9c3d12", "#f2a272"),
+    "probe": Look((), "o", True, "#0d5c63", "#79c7c5"),
+    "partial": Look((10, 4), "^", True, "#3a4fb0", "#a3b4ff"),
+    "full": Look((12, 3, 2, 3), "s", True, "#8a2f7d", "#ea9ee0"),
+    "gradual": Look((6, 3), "D", False, "#4f6409", "#bfd36c"),
+    "lora": Look((14, 3, 2, 3, 2, 3), "v", False, "#7a4a00", "#e3bd6b"),
+    "adapt": Look((3, 2), "x", False, "#3c5a6e", "#a5c3d6"),
 }
 SPARE = (
-    Look((8, 2), PLUS, False, "#5a5248", "#cfc6b8"),
-    Look((4, 4), SQUARE, False, "#7b1f3a", "#ff9db4"),
-    Look((1, 2), DIAMOND, True, "#20603a", "#8fd6a8"),
+    Look((8, 2), "+", False, "#5a5248", "#cfc6b8"),
+    Look((4, 4), "s", False, "#7b1f3a", "#ff9db4"),
+    Look((1, 2), "D", True, "#20603a", "#8fd6a8"),
 )
 """For strategies of somebody else's package, in turn."""
 
