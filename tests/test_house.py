@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "headstart"
 FILES = sorted(SOURCE.rglob("*.py"))
 CODE = sorted(
     path
-    for folder in ("src", "tests", "examples", "benchmarks")
+    for folder in ("src", "tests", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
 )
 
@@ -37,7 +37,7 @@ FLOORS = {
         "schema",
     },
     # The outside world: siblings that never import each other. A report is made of plain data.
-    1: {"backbones", "dataset", "modalities", "report"},
+    1: {"backbones", "dataset", "examples", "modalities", "report"},
     # Learning.
     2: {
         "activations",
@@ -75,7 +75,7 @@ FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 
 ANYWHERE = {"numpy", "torch", "safetensors"}
 HOMES = {
-    "PIL": {"modalities"},
+    "PIL": {"examples", "modalities"},
     "click": {"cli"},
     "huggingface_hub": {"backbones"},
     "jinja2": {"report"},
