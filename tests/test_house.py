@@ -42,6 +42,7 @@ FLOORS = {
     2: {
         "activations",
         "adapters",
+        "by_stage",
         "calibrate",
         "cost",
         "domain",
@@ -59,6 +60,8 @@ FLOORS = {
         "norms",
         "novelty",
         "precision",
+        "plain",
+        "patches",
         "segment",
         "store",
         "strategies",
