@@ -19,20 +19,29 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "headstart"
 FILES = sorted(SOURCE.rglob("*.py"))
 CODE = sorted(
-    path
-    for folder in ("src", "tests", "examples", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
 
 FLOORS = {
     # The ground: words and numbers, no torch.
-    0: {"defaults", "errors", "metrics", "places", "progress", "ragged", "registry", "schema"},
+    0: {
+        "defaults",
+        "errors",
+        "metrics",
+        "places",
+        "progress",
+        "ragged",
+        "registry",
+        "schedule",
+        "schema",
+    },
     # The outside world: siblings that never import each other. A report is made of plain data.
-    1: {"backbones", "dataset", "modalities", "report"},
+    1: {"backbones", "dataset", "examples", "modalities", "report"},
     # Learning.
     2: {
         "activations",
         "adapters",
+        "by_stage",
         "calibrate",
         "cost",
         "domain",
@@ -40,6 +49,7 @@ FLOORS = {
         "forgetting",
         "freezing",
         "heads",
+        "job",
         "journal",
         "keep",
         "learn",
@@ -49,11 +59,14 @@ FLOORS = {
         "norms",
         "novelty",
         "precision",
+        "plain",
+        "patches",
         "segment",
         "store",
         "strategies",
         "tasks",
         "trainer",
+        "watch",
     },
     # The verbs.
     3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
@@ -64,11 +77,12 @@ FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 
 ANYWHERE = {"numpy", "torch", "safetensors"}
 HOMES = {
-    "PIL": {"modalities"},
+    "PIL": {"examples", "modalities"},
     "click": {"cli"},
     "huggingface_hub": {"backbones"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
+    "matplotlib": {"report"},
     "peft": {"adapters"},
     "pyarrow": {"dataset"},
     "rich": {"cli"},
@@ -82,7 +96,7 @@ HOMES = {
     "transformers": {"backbones"},
     "typer": {"cli"},
 }
-SLOW = {"peft", "timm", "transformers", "torchvision"}
+SLOW = {"matplotlib", "peft", "timm", "transformers", "torchvision"}
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PUBLIC = [

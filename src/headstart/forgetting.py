@@ -31,7 +31,7 @@ from headstart.features import BATCH, forward_all
 from headstart.heads import Reading
 from headstart.heads.candidates import leading
 from headstart.heads.ridge import Ridge
-from headstart.learn import Job, plan
+from headstart.job import Job, plan
 from headstart.metrics import paired, wilson
 from headstart.modalities.base import Arrays, Modality
 from headstart.model import Model

@@ -14,6 +14,7 @@ from headstart.report.names import clean, name, names, sentence
 from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
 from headstart.report.spans import marked
+from headstart.report.stages import stages
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
     UNBOUNDED,
@@ -63,6 +64,7 @@ def view(
         "findings": _findings(evaluation),
         "domain": domain(evaluation),
         "forgetting": forgetting(evaluation),
+        "stages": stages(evaluation, pictures),
         "choices": _choices(evaluation),
         "use": _use(evaluation, folder),
         "from_within": folder == ".",

@@ -108,9 +108,14 @@ def whole(value: Any) -> int | None:
     return None if known is None or known < 0 else int(known)
 
 
-def mistaken(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return the names of the mistakes that an evaluation lists."""
-    return [str(mapping(entry).get("name") or "") for entry in sequence(evaluation.get("mistakes"))]
+def pictured(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the names of what a report may show: mistakes, and patches that excite stages."""
+    mistakes = sequence(evaluation.get("mistakes"))
+    found = [str(mapping(entry).get("name") or "") for entry in mistakes]
+    for stage in map(mapping, sequence(mapping(evaluation.get("stages")).get("patches"))):
+        for channel in map(mapping, sequence(stage.get("channels"))):
+            found += several(channel.get("patches"))
+    return found
 
 
 def things(evaluation: Mapping[str, Any], count: int = 2) -> str:
