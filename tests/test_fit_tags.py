@@ -151,6 +151,12 @@ def test_the_report_marks_the_worst_texts(fitted, net, tmp_path):
     assert '<p class="marked"' in (tmp_path / "model" / "report.html").read_text()
 
 
+def test_what_was_forgotten_can_be_asked_of_tagged_texts(fitted, net, tmp_path):
+    data = fitted[2] / "judged.conll"
+    model = hs.fit(data, backbone=net, strategy="full", time=3, remember=data, pictures=False)
+    assert model.evaluation["forgetting"]["reference"].startswith("100 inputs of judged.conll")
+
+
 @pytest.mark.parametrize("strategy", ["partial", "full", "lora", "scratch"])
 def test_going_deeper_goes_through_the_same_loop(net, tmp_path, strategy):
     texts = [*sentences(24), *sentences(4, seed=1, words=60)]
