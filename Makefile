@@ -51,7 +51,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Ready: $(BIN)/headstart --help"
 
 demo: setup  ## Train on an example drawn on the spot, and name the report
-	$(BIN)/python examples/make_pictures.py build/demo/leaves
+	$(BIN)/python -c 'import pathlib, headstart.examples.leaves as leaves; leaves.draw_leaves(pathlib.Path("build/demo/leaves"), 40)'
 	rm -rf build/demo/model
 	HEADSTART_HOME=build/demo/home $(BIN)/headstart fit build/demo/leaves --out build/demo/model
 	@echo "The report: $(CURDIR)/build/demo/model/report.html"

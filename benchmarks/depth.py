@@ -26,7 +26,7 @@ from headstart import dataset, features
 from headstart.backbones.source import open_backbone
 from headstart.choose import make
 from headstart.dataset.splits import draw, join_groups, seal
-from headstart.learn import Job
+from headstart.job import Job
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Sample
 

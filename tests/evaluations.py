@@ -13,6 +13,7 @@ from headstart.metrics import (
     measure_single,
     measure_transcripts,
 )
+from headstart.report.words import pictured
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -82,6 +83,19 @@ def _wrap(task, labels, figures, per_class, n_test, headline, **more):
             "stages": _stages("distance", 0.21, 0.215, 0.256, 0.259, 0.317),
             "advice": "Near what bundled/image was trained on: stay on top.",
         },
+        "stages": {
+            "headline": headline,
+            "n": 4 * n_test,
+            "scores": [
+                {**each, "low": each["value"] - 0.05, "high": each["value"] + 0.04}
+                for each in _stages("value", 0.41, 0.52, 0.66, 0.81, 0.78)
+            ],
+            "says": "stage3 does best alone (0.810), where stem gets 0.410.",
+            "patches": [
+                {"stage": name, "pixels": pixels, "channels": _channels(name, list(labels)[:3])}
+                for name, pixels in (("stem", 12), ("stage2", 38), ("stage4", 62))
+            ],
+        },
         "forgetting": {
             "reference": "128 generated inputs",
             "stages": _stages("cka", 0.997, 0.923, 0.942, 0.858, 0.762),
@@ -125,6 +139,17 @@ def _wrap(task, labels, figures, per_class, n_test, headline, **more):
 def _stages(what, *values):
     names = ("stem", "stage1", "stage2", "stage3", "stage4")
     return [{"stage": name, what: each} for name, each in zip(names, values, strict=True)]
+
+
+def _channels(stage, labels):
+    return [
+        {
+            "channel": number,
+            "label": label,
+            "patches": [f"{stage}, channel {number}: {label}/{at}.jpg" for at in range(5)],
+        }
+        for number, label in enumerate(labels)
+    ]
 
 
 def _choice(what, score, low, high, seconds, kept, why):
@@ -276,6 +301,11 @@ def hostile():
         for stage, bad in zip(evaluation[meter]["stages"], HOSTILE, strict=False):
             stage["stage"] = bad
     evaluation["forgetting"]["reference"] = HOSTILE[1]
+    evaluation["stages"]["says"] = HOSTILE[0]
+    for each, bad in zip(evaluation["stages"]["scores"], HOSTILE, strict=False):
+        each["stage"] = bad
+    for each, bad in zip(evaluation["stages"]["patches"], HOSTILE, strict=False):
+        each["stage"] = bad
     evaluation["findings"] = [
         {
             "kind": "x",
@@ -295,7 +325,5 @@ def hostile():
 
 
 def pictures(evaluation):
-    """Return a generated picture for every mistake of an evaluation."""
-    return {
-        mistake["name"]: picture(number) for number, mistake in enumerate(evaluation["mistakes"])
-    }
+    """Return a generated picture for all that an evaluation may show: mistakes and patches."""
+    return {name: picture(number) for number, name in enumerate(pictured(evaluation))}

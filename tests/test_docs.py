@@ -22,6 +22,7 @@ from tests.bundled import lay_out
 from tests.pictures import draw, make_folder
 from tests.sounds import folder_of_sounds
 from tests.standing import save_tiny
+from tests.tagged import sentences, write_conll
 from tests.test_house import FLOOR_OF
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,6 +135,9 @@ def world(tmp_path_factory):
     reviews = [(text, "5" if label == "good" else "1") for text, label in words.reviews(40)]
     words.write_csv(root / "reviews.csv", reviews)
     (root / "more.txt").write_text("Lovely staff and warm food\nAwful cold room\n")
+
+    write_conll(root / "tweets.conll", sentences(40, words=5))
+    write_conll(root / "more.conll", sentences(10, seed=1, words=5))
 
     save_tiny(root / "tiny-backbone")
     net = timm.create_model("test_resnet", pretrained=False, num_classes=10)

@@ -19,9 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "headstart"
 FILES = sorted(SOURCE.rglob("*.py"))
 CODE = sorted(
-    path
-    for folder in ("src", "tests", "examples", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
 
 FLOORS = {
@@ -35,14 +33,16 @@ FLOORS = {
         "progress",
         "ragged",
         "registry",
+        "schedule",
         "schema",
     },
     # The outside world: siblings that never import each other. A report is made of plain data.
-    1: {"backbones", "dataset", "modalities", "report"},
+    1: {"backbones", "dataset", "examples", "modalities", "report"},
     # Learning.
     2: {
         "activations",
         "adapters",
+        "by_stage",
         "calibrate",
         "cost",
         "domain",
@@ -50,6 +50,7 @@ FLOORS = {
         "forgetting",
         "freezing",
         "heads",
+        "job",
         "journal",
         "keep",
         "learn",
@@ -59,12 +60,15 @@ FLOORS = {
         "norms",
         "novelty",
         "precision",
+        "plain",
+        "patches",
         "segment",
         "speech",
         "store",
         "strategies",
         "tasks",
         "trainer",
+        "watch",
     },
     # The verbs.
     3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
@@ -75,12 +79,13 @@ FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 
 ANYWHERE = {"numpy", "torch", "safetensors"}
 HOMES = {
-    "PIL": {"modalities"},
+    "PIL": {"examples", "modalities"},
     "click": {"cli"},
     "huggingface_hub": {"backbones"},
     "jinja2": {"report"},
     "jiwer": {"metrics"},
     "markupsafe": {"report"},
+    "matplotlib": {"report"},
     "peft": {"adapters"},
     "pyarrow": {"dataset"},
     "rich": {"cli"},
@@ -94,7 +99,7 @@ HOMES = {
     "transformers": {"backbones"},
     "typer": {"cli"},
 }
-SLOW = {"peft", "timm", "transformers", "torchvision"}
+SLOW = {"matplotlib", "peft", "timm", "transformers", "torchvision"}
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PUBLIC = [

@@ -11,7 +11,8 @@ from headstart.backbones.source import open_backbone
 from headstart.dataset import read
 from headstart.errors import UnknownName
 from headstart.features import survey
-from headstart.learn import Job, learn
+from headstart.job import Job
+from headstart.learn import learn
 from headstart.registry import BACKBONES, MODALITIES, STRATEGIES, TASKS, Registry
 from tests.toys import WIDTH, Layers, Numbers, Shout, Twice
 

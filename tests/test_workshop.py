@@ -1,4 +1,4 @@
-"""The workshop: set-up, targets, constraints, the package and the demo's pictures."""
+"""The workshop: set-up, targets, constraints and the package."""
 
 from __future__ import annotations
 
@@ -137,19 +137,3 @@ def test_the_package_holds_everything(tmp_path):
     assert packed == there
     assert "headstart/py.typed" in packed
     assert any(name.startswith("headstart/report/") and name.endswith(".html") for name in packed)
-
-
-def test_the_demo_draws_the_same_pictures_every_time(tmp_path):
-    for folder in ("one", "two"):
-        done = run(sys.executable, "examples/make_pictures.py", str(tmp_path / folder), "2")
-        assert done.returncode == 0, done.stderr
-    one = sorted((tmp_path / "one").rglob("*.jpg"))
-    assert len(one) == 12
-    assert {path.parent.name for path in one} == {
-        "birch", "ginkgo", "maple", "oak", "rowan", "willow"
-    }  # fmt: skip
-    for path in one:
-        assert (
-            path.read_bytes()
-            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
-        )

@@ -10,6 +10,7 @@ the simpler model ships. What the budget has no room for is not tried, and that 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,15 +23,16 @@ from headstart.calibrate import log_losses
 from headstart.cost import Cost
 from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError, Failure, UnknownName, UserError, closest
+from headstart.job import Job, group_numbers, plan, require_stages
 from headstart.journal import Journal, Nowhere
 from headstart.keep import blend, state_of
-from headstart.learn import Job, group_numbers, learn, plan, require_stages, try_out
+from headstart.learn import learn, try_out
 from headstart.metrics import draw, paired, paired_difference, share_interval
 from headstart.model import Model
 from headstart.progress import Progress, Silent
 from headstart.ragged import Rows, flat, laid, mean_of, rows_of
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
-from headstart.schema import Choice, Figure
+from headstart.schema import Choice, Figure, Sample
 from headstart.tasks.base import Task
 
 AUTO = "auto"
@@ -50,7 +52,7 @@ class Evidence:
     def covered(self) -> np.ndarray:
         """Return a mask of the samples that were asked about."""
         asked = np.isfinite(flat(self.logits)).all(1)
-        return mean_of(asked.astype(np.float32), self.logits) == 1
+        return np.asarray(mean_of(asked.astype(np.float32), self.logits) == 1)
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,14 @@ class Ladder:
     """One climb under way."""
 
     def __init__(
-        self, job: Job, backbone: Backbone | None, progress: Progress, journal: Journal | Nowhere
+        self,
+        job: Job,
+        backbone: Backbone | None,
+        progress: Progress,
+        journal: Journal | Nowhere,
+        watch: Sequence[Sample] = (),
     ) -> None:
-        self.job, self.progress, self.journal = job, progress, journal
+        self.job, self.progress, self.journal, self.watch = job, progress, journal, watch
         self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
         self.modality = MODALITIES.get(job.modality)()
         self.task: Task = TASKS.get(job.task)()
@@ -149,7 +156,13 @@ class Ladder:
         left = None if self.job.seconds is None else max(1.0, self.job.seconds - self.spent)
         job = replace(self.job, strategy=strategy, seconds=left)
         journal = self.journal.within(strategy)
-        return learn(job, backbone=self.backbone, progress=self.progress, journal=journal)
+        return learn(
+            job,
+            backbone=self.backbone,
+            progress=self.progress,
+            journal=journal,
+            watch=self.watch,
+        )
 
     def rewind(self) -> None:
         """Give the backbone the weights that it came with."""
@@ -254,11 +267,15 @@ def make(
     backbone: Backbone | None = None,
     progress: Progress | None = None,
     journal: Journal | Nowhere | None = None,
+    watch: Sequence[Sample] = (),
 ) -> Model:
-    """Return the model of a job: by its strategy, or for `auto` by what the evidence says."""
+    """Return the model of a job: by its strategy, or for `auto` by what the evidence says.
+
+    The model's `curve` tells how well the samples in `watch` were answered as it was trained.
+    """
     if job.strategy != AUTO:
-        return learn(job, backbone=backbone, progress=progress, journal=journal)
-    return Ladder(job, backbone, progress or Silent(), journal or Nowhere()).climb()
+        return learn(job, backbone=backbone, progress=progress, journal=journal, watch=watch)
+    return Ladder(job, backbone, progress or Silent(), journal or Nowhere(), watch).climb()
 
 
 def check_depth(

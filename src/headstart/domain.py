@@ -73,7 +73,7 @@ def measure(
             "distance": None,
             "by": None,
             "stages": [],
-            "advice": f"Not known: nothing says how {backbone.name} read such inputs in pretraining.",
+            "advice": f"Not known: nothing says what {backbone.name} read so in pretraining.",
         }
     stages = [
         {"stage": backbone.stages[at].name, "distance": float(np.sqrt(gap))}

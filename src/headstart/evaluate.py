@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart import dataset, features
 from headstart.errors import DataError
-from headstart.learn import group_numbers
+from headstart.job import group_numbers
 from headstart.model import Model
 from headstart.progress import Progress, Silent
 from headstart.ragged import laid

@@ -9,7 +9,7 @@ from typing import Any
 from headstart import cost, dataset, defaults
 from headstart.backbones.source import open_backbone
 from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
-from headstart.learn import Job, plan
+from headstart.job import Job, plan
 from headstart.recognise import recognise, require_fitting
 from headstart.schema import Phase
 

@@ -20,7 +20,7 @@ from headstart.dataset import splits
 from headstart.errors import DataError, HeadstartError, UserError
 from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
 from headstart.features import Survey
-from headstart.learn import Job
+from headstart.job import Job
 from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS

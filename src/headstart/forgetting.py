@@ -31,11 +31,11 @@ from headstart.features import BATCH, forward_all
 from headstart.heads import Reading
 from headstart.heads.candidates import leading
 from headstart.heads.ridge import Ridge
-from headstart.learn import Job, plan
+from headstart.job import Job, plan
 from headstart.metrics import paired, wilson
 from headstart.modalities.base import Arrays, Modality
 from headstart.model import Model
-from headstart.schema import Figure, InputSpec, Sample
+from headstart.schema import Figure, InputSpec, Sample, Words
 
 GENERATED = 128
 MOST = 256
@@ -78,7 +78,8 @@ def remembered(data: Any, name: str, modality: Modality, spec: InputSpec) -> Ref
     why = ""
     for sample in chosen:
         try:
-            kept.append((sample, modality.windows(modality.read(sample.input), spec)))
+            source = sample.input.text if isinstance(sample.input, Words) else sample.input
+            kept.append((sample, modality.windows(modality.read(source), spec)))
         except UnreadableInput as error:
             why = f" ({sample.name}: {error.message})"
     if len(kept) < 4:

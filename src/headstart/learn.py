@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
 from headstart import defaults, features, norms
 from headstart.activations import at_boundary
-from headstart.adapters import Adapters, insert, require_layers, straightened
+from headstart.adapters import Adapters, insert, straightened
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import fresh_weights, open_backbone
 from headstart.calibrate import fit_temperature
 from headstart.dataset.splits import folds as cut_folds
 from headstart.dataset.splits import seal
-from headstart.errors import DataError, UserError
+from headstart.errors import DataError
 from headstart.features import Survey
 from headstart.heads import Head
 from headstart.heads.candidates import leading
 from headstart.heads.layer import HeadLayer
 from headstart.heads.search import search
+from headstart.job import Job, group_numbers, plan, require_stages
 from headstart.journal import Journal, Nowhere
 from headstart.keep import blend, choose_share, state_of
 from headstart.modalities.base import Modality
@@ -35,73 +36,30 @@ from headstart.model import Model
 from headstart.novelty import fit_novelty
 from headstart.precision import choose
 from headstart.progress import Progress, Silent
-from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Choice, Figure, Phase, Sample
-from headstart.strategies.base import Facts
 from headstart.tasks.base import Task
-from headstart.trainer import Fetch, Lesson, Outcome, predict, read, train
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a model depends on. `samples` carry targets and groups; `seconds` is the budget.
-
-    `unfreeze` is how many of the top stages are trained, and `keep` how much of the old weights is
-    kept afterwards, where the user said so.
-    """
-
-    samples: tuple[Sample, ...]
-    labels: tuple[str, ...]
-    task: str = "classify"
-    modality: str = "image"
-    backbone: str = "bundled/image"
-    strategy: str = "probe"
-    seed: int = 0
-    seconds: float | None = None
-    offline: bool = False
-    unfreeze: int | None = None
-    keep: float | None = None
-
-
-def plan(job: Job, depth: int) -> list[Phase]:
-    """Return the phases of a job on a backbone of so many stages."""
-    if job.unfreeze is not None and not 1 <= job.unfreeze <= depth:
-        raise UserError(
-            f"{job.unfreeze} stages cannot be unfrozen: {job.backbone} has {depth}.",
-            f"Give --unfreeze a number from 1 to {depth}.",
-        )
-    facts = Facts(len(job.samples), len(job.labels), depth, job.unfreeze)
-    phases: list[Phase] = STRATEGIES.get(job.strategy)().phases(facts)
-    return phases
-
-
-def require_stages(phases: Sequence[Phase], backbone: Backbone) -> None:
-    """Refuse phases that the stages of a backbone cannot do, before anything long begins."""
-    for phase in phases:
-        if phase.adapters:
-            require_layers(backbone, phase.boundary, phase.adapters)
-        if phase.objective == "estimate":
-            norms.require_norms(backbone, phase.boundary)
-
-
-def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
-    """Return a number a sample, equal exactly for samples of one group; the lone get their own."""
-    numbers: dict[object, int] = {}
-    owners = [at if s.group is None else ("group", s.group) for at, s in enumerate(samples)]
-    return np.array([numbers.setdefault(owner, len(numbers)) for owner in owners])
+from headstart.trainer import Epoch, Fetch, Lesson, Outcome, predict, read, train
+from headstart.watch import Watch
 
 
 class _Learning:
     """One job under way: what its phases share."""
 
     def __init__(
-        self, job: Job, backbone: Backbone | None, progress: Progress, journal: Journal | Nowhere
+        self,
+        job: Job,
+        backbone: Backbone | None,
+        progress: Progress,
+        journal: Journal | Nowhere,
+        watch: Sequence[Sample] = (),
     ) -> None:
         self.job, self.progress, self.journal = job, progress, journal
         self.begun = time.perf_counter()
         self.deadline = None if job.seconds is None else self.begun + job.seconds
         self.modality: Modality = MODALITIES.get(job.modality)()
         self.task: Task = TASKS.get(job.task)()
+        self.watch = Watch(watch, self.task, job.labels)
         self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
         self.reference = self.backbone.fingerprint()
         self.phases = plan(job, self.backbone.depth)
@@ -127,15 +85,22 @@ class _Learning:
         self.adapters: Adapters | None = None
         self.precision = "float32"
 
+    def until(self) -> float | None:
+        """Return when the budget ends: looking on has no part in it."""
+        return None if self.deadline is None else self.deadline + self.watch.looking
+
     def left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter())
+        until = self.until()
+        return None if until is None else max(0.0, until - time.perf_counter())
 
     def run(self) -> Head:
         """Run the phases in order and return the head; the backbone is left as it was trained."""
         for at, phase in enumerate(self.phases):
             journal = self.journal.within(f"phase-{at}")
             if phase.objective == "solve":
+                begun = time.perf_counter()
                 self.head = self.solve(phase, journal)
+                self.watch.solved(phase, time.perf_counter() - begun, self.answer_watched)
             elif phase.objective == "estimate":
                 self.estimate(phase)
             else:
@@ -223,20 +188,30 @@ class _Learning:
         if written := ended.read():
             tensors, notes = written
             logits, choice = tensors.pop("logits").numpy(), Choice(**notes["choice"])
+            epochs = [Epoch(**each) for each in notes["epochs"]]
+            ready = notes["ready"]
             blend(modules, tensors, tensors, 0.0)
             backbone.changed()
         else:
+            ready = time.perf_counter() - begun
             outcome = train(
                 phase,
                 backbone,
                 layer,
-                Lesson(self.fetch, self.encoded, self.learning, self.validating, self.task),
+                Lesson(
+                    self.fetch,
+                    self.encoded,
+                    self.learning,
+                    self.validating,
+                    self.task,
+                    self.watch.during(phase, layer, self.modality, backbone, self.precision),
+                ),
                 seed=job.seed,
-                deadline=self.deadline,
+                deadline=self.until(),
                 progress=self.progress,
                 page=journal.page("epochs"),
             )
-            logits, why = outcome.validation_logits, _why(outcome)
+            logits, why, epochs = outcome.validation_logits, _why(outcome), list(outcome.epochs)
             if phase is self.phases[-1] and not phase.fresh:
                 share, logits = choose_share(
                     modules,
@@ -252,8 +227,13 @@ class _Learning:
             choice = Choice(phase.name, figure.value, figure.low, figure.high, seconds, True, why)
             ended.write(
                 state_of(modules) | {"logits": torch.from_numpy(logits)},
-                {"choice": asdict(choice)},
+                {
+                    "choice": asdict(choice),
+                    "ready": ready,
+                    "epochs": [asdict(each) for each in epochs],
+                },
             )
+        self.watch.trained(phase, epochs, ready)
         self.choices.append(choice)
         return layer.head(fit_temperature(logits, self.encoded[self.validating]))
 
@@ -295,6 +275,11 @@ class _Learning:
         )
         return read(self.backbone, head.readings, fetch, self.boundary, len(samples))
 
+    def answer_watched(self) -> np.ndarray:
+        if self.head is None:
+            raise ValueError("nobody can answer before there is a head")
+        return self.head.logits(self.vectors(self.head, self.watch.samples))
+
     def ask(self, layer: HeadLayer, positions: np.ndarray) -> np.ndarray:
         return predict(self.backbone, layer, self.fetch, self.boundary or 0, positions)
 
@@ -324,9 +309,14 @@ def learn(
     backbone: Backbone | None = None,
     progress: Progress | None = None,
     journal: Journal | Nowhere | None = None,
+    watch: Sequence[Sample] = (),
 ) -> Model:
-    """Run a job's strategy and return the model. An opened backbone saves opening it again."""
-    work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
+    """Run a job's strategy and return the model. An opened backbone saves opening it again.
+
+    `watch` are samples on which to see, as training goes on, how well it does: the model's `curve`.
+    Nothing is chosen by them.
+    """
+    work = _Learning(job, backbone, progress or Silent(), journal or Nowhere(), watch)
     head = work.run()
     model = Model(
         work.modality,
@@ -340,6 +330,8 @@ def learn(
         adapters=work.adapters,
         choices=tuple(work.choices),
         out_of_fold=work.out_of_fold,
+        curve=tuple(work.watch.points),
+        seconds=work.watch.took,
     )
     folds = cut_folds(work.mix, work.groups, defaults.fold_count(len(job.samples)), job.seed)
     model.novelty = fit_novelty(work.vectors(head), work.encoded, folds)

@@ -23,7 +23,7 @@ from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
 from headstart.precision import at_precision
 from headstart.ragged import Ragged, Rows, end_to_end, flat
-from headstart.schema import Choice, Prediction, Sample, Unreadable
+from headstart.schema import Choice, Point, Prediction, Sample, Unreadable
 from headstart.tasks.base import Task
 
 
@@ -33,7 +33,8 @@ class Model:
 
     `trained` says that the backbone's weights are no longer those its name stands for, so they
     travel in the model folder; `adapters` are those trained beside weights that stayed. `strategy`
-    names how the model was made.
+    names how the model was made, in `seconds` of learning; `curve` is what was seen meanwhile of
+    samples that were only watched.
     """
 
     modality: Modality
@@ -50,6 +51,8 @@ class Model:
     evaluation: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, dict[str, str]] = field(default_factory=dict)
     out_of_fold: np.ndarray | None = None
+    curve: tuple[Point, ...] = ()
+    seconds: float = 0.0
 
     def __repr__(self) -> str:
         """Return one line: a notebook shows this after `fit`."""

@@ -52,7 +52,8 @@ Rows = np.ndarray | Ragged
 def end_to_end(parts: Sequence[np.ndarray], about: Sequence[Any] = ()) -> Ragged:
     """Return the rows of several samples, laid end to end."""
     counts = np.array([len(part) for part in parts], np.int64)
-    return Ragged(np.concatenate(parts), counts, tuple(about))
+    values = np.concatenate(parts) if len(parts) else np.zeros(0, np.int64)
+    return Ragged(values, counts, tuple(about))
 
 
 def flat(rows: Rows) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 from headstart import places
 from headstart.backbones.base import Backbone
 from headstart.choose import PROBE
+from headstart.job import Job
 from headstart.journal import Journal, Nowhere
-from headstart.learn import Job
 
 
 def open_journal(

@@ -298,6 +298,20 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Point:
+    """How well samples that are only watched were answered at one moment of training.
+
+    `epoch` is 0 where a phase began or where a head was solved, and `seconds` what training had
+    taken by then, the watching left out.
+    """
+
+    phase: str
+    epoch: int
+    seconds: float
+    value: float
+
+
+@dataclass(frozen=True)
 class Choice:
     """One thing that was tried: its score on data that is not the test, and whether it was kept.
 

@@ -26,7 +26,7 @@ from headstart.choose import make
 from headstart.dataset import from_pairs, read_inputs
 from headstart.errors import DataError
 from headstart.heads.candidates import leading
-from headstart.learn import Job
+from headstart.job import Job
 from headstart.modalities.base import Modality
 from headstart.recognise import recognise_list, require_fitting
 from headstart.schema import Sample, Unreadable

@@ -44,12 +44,16 @@ PAGE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training side came to, judged on the validation side."""
+    """What one pass over the training side came to, judged on the validation side.
+
+    `watched` is what `Lesson.watch` said of it, where it was asked.
+    """
 
     number: int
     loss: float
     score: float
     seconds: float
+    watched: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ class Teaching(Protocol):
     def learning(self) -> np.ndarray:
         """Return the positions that an epoch goes over; one may come several times."""
 
+    @property
+    def watch(self) -> Callable[[], float] | None:
+        """Return what says how well others are answered at present; None where nobody looks on."""
+
     def loss(
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
     ) -> torch.Tensor:
@@ -92,9 +100,11 @@ class Teaching(Protocol):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learnt from: encoded targets, which positions to learn from and which to watch.
+    """What is learnt from: encoded targets, which positions to learn from and which to judge by.
 
-    What `fetch` returns has the rows of its samples in the samples' order.
+    What `fetch` returns has the rows of its samples in the samples' order. `watch` says how well
+    others are answered at present. Nothing is decided by what it says, and the time that it takes
+    does not count.
     """
 
     fetch: Fetch
@@ -102,6 +112,7 @@ class Lesson:
     learning: np.ndarray
     validating: np.ndarray
     task: Task
+    watch: Callable[[], float] | None = None
 
     def loss(
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
@@ -293,6 +304,18 @@ class _Run:
             self.best, self.best_logits = self.snapshot(), judged.answers
         return judged.score
 
+    def watch(self) -> float | None:
+        """Look at the present state from outside, in some epochs: the first few, then ever fewer.
+
+        A curve is drawn by ratios of its epochs, and each look is a pass over what is watched.
+        """
+        if self.lesson.watch is None or not watched(self.at.number, self.at.planned):
+            return None
+        self.backbone.module.eval()
+        value = self.lesson.watch()
+        freeze(self.backbone, self.phase.boundary)
+        return value
+
     def moving(self) -> Tensors:
         """Return every tensor that the phase may change, by name."""
         names = moving(self.backbone, self.phase.boundary)
@@ -346,10 +369,6 @@ class _Run:
         return True
 
 
-def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> Tensors:
-    return {n.removeprefix(prefix): each for n, each in tensors.items() if n.startswith(prefix)}
-
-
 ADAM = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps of each parameter."""
 
@@ -373,7 +392,9 @@ def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> 
         if score is None:
             raise _diverged(run)
         seconds = time.perf_counter() - begun
-        at.epochs.append(Epoch(at.number, loss, score, seconds))
+        looked = time.perf_counter()
+        at.epochs.append(Epoch(at.number, loss, score, seconds, run.watch()))
+        deadline = deadline and deadline + time.perf_counter() - looked
         progress.advance()
         if deadline is not None:
             # The cosine must reach its end within the budget, so the plan follows the clock.
@@ -391,6 +412,14 @@ def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> 
             run.note(page, None if deadline is None else deadline - noted)
     run.restore(run.best)
     return Outcome(tuple(at.epochs), at.kept, run.best_logits, stopped)
+
+
+def watched(epoch: int, planned: int) -> bool:
+    """Tell whether an epoch is looked at: 1, 2, 3, 4, 6, 8, 12, 16 … and the last."""
+    halved = epoch
+    while halved > 4 and halved % 2 == 0:
+        halved //= 2
+    return halved <= 4 or epoch == planned
 
 
 def _rate_share(step: int, steps: int, warmup: float) -> float:

@@ -140,6 +140,20 @@ def test_padding_is_not_perceived(tiny, backbone):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("tiny", TEXT)
+def test_positions_that_are_asked_about_are_read_at_every_boundary(tiny, backbone):
+    state = batch(tiny, count=3)
+    asked = state["mask"].clone()
+    asked[:, ::2] = False
+    plain, marked = dict(state), {**state, "rows": asked}
+    for boundary in range(1, backbone.depth + 1):
+        plain = backbone(plain, start=boundary - 1, stop=boundary)
+        marked = backbone(marked, start=boundary - 1, stop=boundary)
+        (rows,) = backbone.read(marked, boundary).values()
+        assert torch.equal(rows, plain["x"][asked])
+
+
+@torch.inference_mode()
 def test_every_boundary_reads_as_vectors(tiny, backbone):
     state = batch(tiny, count=3)
     for boundary in range(backbone.depth + 1):

@@ -25,6 +25,9 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+KEY_CODES = {"Home": 36, "End": 35, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "Space": 32}
+"""What a native control, such as a slider, knows keys by."""
+
 
 def find():
     """Return the path of a Chromium on this machine, or None."""
@@ -122,7 +125,23 @@ class Chromium:
     def press(self, key):
         """Press a key such as Tab."""
         for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self._call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=KEY_CODES.get(key, 0),
+            )
+
+    def point_at(self, x, y):
+        """Move the mouse to a place in the window."""
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def click(self, x, y):
+        """Press and release the mouse at a place in the window."""
+        self.point_at(x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def picture(self, whole=True):
         """Return a PNG of the page."""

@@ -18,6 +18,30 @@ CASES = {
     "hostile": hostile,
 }
 
+FAINT = """(() => {
+        const parse = c => { const m = c.match(/[\\d.]+/g).map(Number);
+            return m.length < 4 ? [...m, 1] : m; };
+        const over = (a, b) => [0,1,2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+        const light = c => { const [r,g,b] = c.map(v => v / 255)
+            .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+            return .2126 * r + .7152 * g + .0722 * b; };
+        const ground = e => { let stack = [];
+            for (; e; e = e.parentElement) stack.push(parse(getComputedStyle(e).backgroundColor));
+            return stack.reverse().reduce((low, high) => over(high, low), [255, 255, 255, 1]); };
+        const found = [];
+        const texts = document.querySelectorAll(
+            'h1,h2,p,dt,dd,th,td,small,a,summary,.tag,code,figcaption,bdi,li');
+        for (const e of [...texts].slice(0, 3000)) {
+            if (!e.textContent.trim()) continue;
+            const under = ground(e);
+            const ink = over(parse(getComputedStyle(e).color), under);
+            const [a, b] = [light(ink), light(under)].sort((x, y) => y - x);
+            const ratio = (a + .05) / (b + .05);
+            if (ratio < 4.5) found.push(e.tagName + '.' + e.className + ' ' + ratio.toFixed(2));
+        }
+        return [...new Set(found)]; })()"""
+"""Texts whose contrast with the ground that they stand on is below WCAG's 4.5."""
+
 
 @pytest.fixture(params=sorted(CASES), scope="module")
 def page(request, tmp_path_factory):
@@ -72,31 +96,7 @@ def test_words_stand_out_from_their_ground(chromium, page, dark):
     """Check WCAG's contrast of 4.5 for text on the page's own ground and on the matrix's cells."""
     chromium.look(1000, dark=dark)
     chromium.open(page)
-    faint = chromium.ask(
-        """(() => {
-        const parse = c => { const m = c.match(/[\\d.]+/g).map(Number);
-            return m.length < 4 ? [...m, 1] : m; };
-        const over = (a, b) => [0,1,2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
-        const light = c => { const [r,g,b] = c.map(v => v / 255)
-            .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
-            return .2126 * r + .7152 * g + .0722 * b; };
-        const ground = e => { let stack = [];
-            for (; e; e = e.parentElement) stack.push(parse(getComputedStyle(e).backgroundColor));
-            return stack.reverse().reduce((low, high) => over(high, low), [255, 255, 255, 1]); };
-        const found = [];
-        const texts = document.querySelectorAll(
-            'h1,h2,p,dt,dd,th,td,small,a,summary,.tag,code,figcaption,bdi,li');
-        for (const e of [...texts].slice(0, 3000)) {
-            if (!e.textContent.trim()) continue;
-            const under = ground(e);
-            const ink = over(parse(getComputedStyle(e).color), under);
-            const [a, b] = [light(ink), light(under)].sort((x, y) => y - x);
-            const ratio = (a + .05) / (b + .05);
-            if (ratio < 4.5) found.push(e.tagName + '.' + e.className + ' ' + ratio.toFixed(2));
-        }
-        return [...new Set(found)]; })()"""
-    )
-    assert faint == []
+    assert chromium.ask(FAINT) == []
 
 
 def test_a_screen_reader_gets_headings_tables_and_drawings_in_words(chromium, page):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from headstart import defaults, features
-from headstart.learn import Job
+from headstart.job import Job
 from headstart.registry import MODALITIES
 from headstart.schema import Sample
 from tests.pictures import draw

@@ -18,8 +18,9 @@ from headstart import features, model_folder, trainer
 from headstart.adapters import CONFIG, WEIGHTS
 from headstart.backbones.source import open_backbone
 from headstart.errors import ModelFolderError, UserError
+from headstart.job import Job
 from headstart.journal import Journal
-from headstart.learn import Job, learn, try_out
+from headstart.learn import learn, try_out
 from headstart.progress import Silent
 from headstart.registry import BACKBONES, MODALITIES
 from headstart.schema import Sample

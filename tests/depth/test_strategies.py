@@ -11,7 +11,8 @@ from headstart.activations import at_boundary
 from headstart.backbones.source import open_backbone
 from headstart.errors import UserError
 from headstart.heads.layer import HeadLayer
-from headstart.learn import learn, plan
+from headstart.job import plan
+from headstart.learn import learn
 from headstart.progress import Silent
 from headstart.registry import MODALITIES, STRATEGIES
 from headstart.schema import Phase

@@ -1,49 +1,14 @@
 """The page holds what the evaluation says, and nothing that a name could smuggle in."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from headstart.report import render
 from headstart.report.pictures import kept_pictures
+from headstart.report.words import pictured
 from tests.evaluations import HOSTILE, hostile, picture, pictures, several, single
-
-VOID = {"meta", "link", "br", "img", "base", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of the page: elements, attributes, and the text between."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], []
-        self.problems = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.problems.append(f"</{tag}> closes nothing")
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "title"):
-            self.text.append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
-
-    def said(self):
-        return " ".join(" ".join(self.text).split())
-
+from tests.pages import Page
 
 TWO = single(["ant", "bee"], 153)
 
@@ -119,7 +84,7 @@ def test_of_very_many_classes_the_weakest_stand_first():
 
 def test_mistakes_are_pictures_only_when_pictures_are_given():
     page = Page(render(TWO, pictures(TWO)))
-    assert len(page.all("img")) == len(TWO["mistakes"])
+    assert len(page.all("img")) == len(pictured(TWO))
     assert all(attrs["alt"] for attrs in page.all("img"))
     bare = Page(render(TWO))
     assert bare.all("img") == []
@@ -281,7 +246,18 @@ def test_the_meters_show_each_stage_with_its_number():
     assert any(attrs.get("href") == "#backbone" for attrs in page.all("a"))
 
 
-@pytest.mark.parametrize("meter", ["domain", "forgetting"])
+def test_the_stages_show_what_they_are_worth_and_what_excites_them():
+    page = Page(render(TWO, pictures(TWO)))
+    said = page.said()
+    assert TWO["stages"]["says"] in said
+    for each in ("0.410 0.360 to 0.450", "about 38 pixels wide", "with bee"):
+        assert each in said
+    alts = [attrs["alt"] for attrs in page.all("img")]
+    assert sum(alt.startswith("stage2, channel 1: bee/") for alt in alts) == 5
+    assert "What excites them" not in Page(render(TWO)).said()
+
+
+@pytest.mark.parametrize("meter", ["domain", "forgetting", "stages"])
 @pytest.mark.parametrize("odd", [None, 3, "x", [], {"stages": "x", "says": 1, "advice": 2}])
 def test_odd_meters_are_left_out_or_shown_as_they_are(meter, odd):
     page = Page(render({**TWO, meter: odd}))

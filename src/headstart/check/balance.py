@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.check.looked import Looked, count_labels, count_things, name_files
-from headstart.schema import Finding, labels_of
+from headstart.schema import Finding, Tags, labels_of
 
 FEW = 10
 LOPSIDED = 10.0
@@ -39,7 +39,9 @@ def find_imbalance(looked: Looked) -> list[Finding]:
                 "imbalance",
                 "warning",
                 f"'{label}' has {most:,} examples ({share:.0%}) and '{rarest}' has {least:,}: "
-                f"always saying '{label}' is right {share:.0%} of the time and knows nothing.",
+                f"always saying '{label}' is right {share:.0%} of the time and knows nothing."
+                if not any(isinstance(sample.target, Tags) for sample in learning)
+                else f"'{label}' is named {most:,} times and '{rarest}' {least:,} times.",
                 "Judge by macro-F1 and by each label's recall, not by accuracy. More examples of "
                 "the rare labels help most.",
                 (),

@@ -6,14 +6,8 @@ import re
 from collections import Counter
 from pathlib import PurePath
 
-from headstart.check.looked import (
-    NAMED_AT_MOST,
-    Looked,
-    count_things,
-    labels_of,
-    name_files,
-)
-from headstart.schema import Finding, Unreadable
+from headstart.check.looked import NAMED_AT_MOST, Looked, count_things, name_files
+from headstart.schema import Finding, Unreadable, labels_of
 
 SHARE_BY_CHANCE = 0.1
 LEAST_EXPECTED = 10.0

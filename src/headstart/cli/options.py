@@ -14,8 +14,8 @@ Data = Annotated[
     str,
     Argument(
         metavar="DATA",
-        help="A folder with one folder per class (or train/ val/ test/), or a table: CSV, "
-        "JSON Lines, Parquet.",
+        help="A folder with one folder per class (or train/ val/ test/), a table (CSV, "
+        "JSON Lines, Parquet), or tagged words (CoNLL).",
     ),
 ]
 ModelFolder = Annotated[str, Argument(metavar="MODEL", help="A folder that `headstart fit` wrote.")]

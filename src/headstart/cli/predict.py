@@ -6,13 +6,16 @@ import csv
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
+from headstart.cli.spans import SPAN_COLUMNS, span_rows, write_span_text
 from headstart.cli.terminal import margin, one_line, write_json
 from headstart.errors import UnknownName, closest
+from headstart.schema import Marked
 
 if TYPE_CHECKING:
     from headstart.schema import Prediction, Unreadable
@@ -89,6 +92,9 @@ def _write_text(predictions: Iterable[Prediction], labels: Sequence[str]) -> Non
     """Write aligned lines, the path last so that long ones push nothing out of line."""
     width = min(max(map(len, map(one_line, labels)), default=0), WIDEST_LABEL)
     for prediction in predictions:
+        if isinstance(prediction, Marked):
+            write_span_text(prediction, labels, WIDEST_LABEL)
+            continue
         said = one_line(_said(prediction)) or "(none)"
         note = "" if prediction.known else "  (unlike anything seen: do not trust this)"
         sys.stdout.write(
@@ -103,18 +109,29 @@ def _write_lines(predictions: Iterable[Prediction], labels: Sequence[str]) -> No
 
 
 def _write_csv(predictions: Iterable[Prediction], labels: Sequence[str]) -> None:
-    """Write the answer and a column of probability a label; several labels stand with `;`."""
+    """Write the answer and a column of probability a label; several labels stand with `;`.
+
+    Of a text in which things are marked, each of them is a line.
+    """
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["input", "label", "probability", "known", *labels])
-    for prediction in predictions:
-        label = prediction.label
-        table.writerow(
-            [
-                prediction.input,
-                label if isinstance(label, str) else ";".join(label),
-                f"{prediction.probability:.6f}",
-                "true" if prediction.known else "false",
-                *(f"{prediction.probabilities[name]:.6f}" for name in labels),
-            ]
-        )
+    left = iter(predictions)
+    first = next(left, None)
+    marks = isinstance(first, Marked)
+    table.writerow(SPAN_COLUMNS if marks else ["input", "label", "probability", "known", *labels])
+    for prediction in left if first is None else chain([first], left):
+        if isinstance(prediction, Marked):
+            table.writerows(span_rows(prediction))
+        else:
+            table.writerow(_table_row(prediction, labels))
         sys.stdout.flush()
+
+
+def _table_row(prediction: Prediction, labels: Sequence[str]) -> list[object]:
+    label = prediction.label
+    return [
+        prediction.input,
+        label if isinstance(label, str) else ";".join(label),
+        f"{prediction.probability:.6f}",
+        "true" if prediction.known else "false",
+        *(f"{prediction.probabilities[name]:.6f}" for name in labels),
+    ]

@@ -30,12 +30,12 @@ def report(
     """Write a model's report again, and show it."""
     from headstart.report import render
     from headstart.report.pictures import kept_pictures
-    from headstart.report.words import mistaken
+    from headstart.report.words import pictured
 
     folder = Path(model)
     evaluation = _evaluation(folder)
     page = folder / "report.html"
-    _write(page, render(evaluation, kept_pictures(page, mistaken(evaluation)), folder=model))
+    _write(page, render(evaluation, kept_pictures(page, pictured(evaluation)), folder=model))
     paper().print(one_line(page), soft_wrap=True)
     if show or (show is None and sys.stdout.isatty() and _has_display()):
         import webbrowser

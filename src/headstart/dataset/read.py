@@ -37,11 +37,12 @@ def read(
     """Read labelled examples to learn from, and refuse what nothing can be learnt from.
 
     `source` is a folder with a folder per class (split into train/ val/ test/ or not), a CSV, TSV
-    or Parquet file, a data frame, or a CoNLL file of tagged words. Columns that are not named are guessed, and `notes` say so.
-    `suffixes` are the endings of the files to read; with `inline` a table's cells are the inputs
-    themselves (texts; two columns make pairs), with `timed` a row may name a part of a file by its
-    start and end. `transcript` is the column of what is said in each recording, in place of labels.
-    `test` is a second source of the same kind, which becomes the sealed test. Files are found and listed here, never opened.
+    or Parquet file, a data frame, or a CoNLL file of tagged words. Columns that are not named are
+    guessed, and `notes` say so. `suffixes` are the endings of the files to read; with `inline` a
+    table's cells are the inputs themselves (texts; two columns make pairs), with `timed` a row may
+    name a part of a file by its start and end. `transcript` is the column of what is said in each
+    recording, in place of labels. `test` is a second source of the same kind, which becomes the
+    sealed test. Files are found and listed here, never opened.
     """
     dataset = scan(
         source,

@@ -47,7 +47,7 @@ def read_rows(table: Table, columns: Columns, suffixes: Collection[str]) -> tupl
         raise DataError(
             f"A column of transcripts ('{columns.transcript}') and "
             f"{'one of labels' if columns.label else 'a separator'} are given.",
-            "Leave --label and --separator away: what is said in a recording is all that is learnt.",
+            "Leave --label and --separator away: what is said is all that is learnt.",
         )
     names = _split_names(table, columns.label)
     if columns.transcript is not None:

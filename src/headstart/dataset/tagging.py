@@ -21,7 +21,7 @@ def convert(
     texts: Sequence[Sequence[str]], path: Path, lines: Sequence[Sequence[int]]
 ) -> tuple[list[list[str]], list[str]]:
     """Return the tags of texts as BIO, and notes on how they were written; refuse a mixture."""
-    first = {}
+    first: dict[str, int] = {}
     for text, numbers in zip(texts, lines, strict=True):
         for tag, number in zip(text, numbers, strict=True):
             first.setdefault(tag[0], number)
@@ -52,7 +52,7 @@ def convert(
 
 
 def _beginnings(texts: Sequence[Sequence[str]]) -> tuple[int, int, int]:
-    """Count B- tags, those of them right after a thing of their type, and I- that follow nothing."""
+    """Count B- tags, those right after a thing of their type, and I- that follow nothing."""
     begun = after_same = stray = 0
     for text in texts:
         before = "O"

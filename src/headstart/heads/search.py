@@ -82,8 +82,9 @@ def search(
     """Choose readings, penalty and class weights by cross-validation, and fit the head on all.
 
     `headline` is what the trials report. `folds` and `groups` are numbers of samples, whatever
-    their rows; groups stay together in folds and count once in intervals and comparisons. With a budget of `seconds`, sets of
-    readings that come too late are left out, and the winner's trial says which.
+    their rows; groups stay together in folds and count once in intervals and comparisons. With a
+    budget of `seconds`, sets of readings that come too late are left out, and the winner's trial
+    says which.
     """
     problem = Problem(readings, encoded, folds, groups, n_labels, kind, headline, seed)
     widest = max(values.shape[1] for values in readings.values())

@@ -27,9 +27,13 @@ class Entities:
 
     def among(self, others: Entities) -> np.ndarray:
         """Return a mask of those that stand among others, with the same type and ends."""
-        theirs = set(zip(others.begin.tolist(), others.end.tolist(), others.type.tolist()))
-        mine = zip(self.begin.tolist(), self.end.tolist(), self.type.tolist())
-        return np.array([each in theirs for each in mine], bool)
+        theirs = set(others.listed())
+        return np.array([each in theirs for each in self.listed()], bool)
+
+    def listed(self) -> list[tuple[int, int, int]]:
+        """Return begin, end and type of each."""
+        numbers = (each.tolist() for each in (self.begin, self.end, self.type))
+        return list(zip(*numbers, strict=True))
 
 
 def find_entities(tags: np.ndarray, starts: np.ndarray) -> Entities:

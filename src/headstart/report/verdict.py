@@ -20,6 +20,12 @@ from headstart.schema import MULTI, Figure
 
 FEW_TESTED = 50
 UNEVEN = 0.7
+BOTH_WAYS = (
+    ("micro", "labels that it gives", "that apply", ""),
+    ("macro", "labels that it gives", "that apply", ", averaged over labels"),
+    ("entity", "things that it names", "that are there", ""),
+)
+"""How precision and recall are said, by the beginning of their names."""
 
 
 def verdict(evaluation: Mapping[str, Any]) -> str:
@@ -74,13 +80,12 @@ def _of_headline(evaluation: Mapping[str, Any], headline: str, test: dict[str, F
         f"{title(headline)} {decimals(known.value)}, "
         f"95 % interval {decimals(known.low)} to {decimals(known.high)}"
     )
-    for kind in ("micro", "macro"):
+    for kind, given, there, averaged in BOTH_WAYS:
         precision, recall = test.get(f"{kind}_precision"), test.get(f"{kind}_recall")
         if precision is not None and recall is not None:
-            averaged = ", averaged over labels" if kind == "macro" else ""
             said = (
-                f"Of 100 labels that it gives about {in_hundred(precision.value)} are right, and "
-                f"of 100 that apply it finds about {in_hundred(recall.value)}{averaged} ({spread})"
+                f"Of 100 {given} about {in_hundred(precision.value)} are right, and of 100 {there} "
+                f"it finds about {in_hundred(recall.value)}{averaged} ({spread})"
             )
             break
     else:

@@ -13,6 +13,8 @@ from headstart.report.meters import domain, forgetting
 from headstart.report.names import clean, name, names, sentence
 from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
+from headstart.report.spans import marked
+from headstart.report.stages import stages
 from headstart.report.transcripts import transcripts
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
@@ -64,6 +66,7 @@ def view(
         "findings": _findings(evaluation),
         "domain": domain(evaluation),
         "forgetting": forgetting(evaluation),
+        "stages": stages(evaluation, pictures),
         "choices": _choices(evaluation),
         "use": _use(evaluation, folder),
         "from_within": folder == ".",
@@ -154,11 +157,22 @@ def _mistakes(
                 "picture": address(pictures.get(file)),
                 "sound": sound_address(pictures.get(file)),
                 "text": clean(text_of(pictures.get(file)) or "", LONGEST_TEXT),
+                "marked": _marked(record, text_of(pictures.get(file))),
                 "kept": mapping(pictures.get(file)).get("data", ""),
                 "alt": clean(f"{file}: is {', '.join(truth)}, taken for {', '.join(said)}"),
             }
         )
     return shown
+
+
+def _marked(record: Mapping[str, Any], text: str | None) -> list[tuple[str, Markup]]:
+    """Return a text as it should be marked and as it was, where the mistake is one of places."""
+    if text is None or "said_spans" not in record:
+        return []
+    return [
+        ("is", marked(text, record.get("true_spans"))),
+        ("said", marked(text, record["said_spans"])),
+    ]
 
 
 def _trust(evaluation: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,9 @@ TITLES: dict[str, tuple[str, str]] = {
     ),
     "cer": ("Character error rate", "the same by characters; lower is better"),
     "right_throughout": ("Right throughout", "recordings without a wrong word"),
+    "entity_f1": ("Entity F1", "things named with the right type, beginning and end"),
+    "entity_precision": ("Entity precision", "how many of the things that it names are right"),
+    "entity_recall": ("Entity recall", "how many of the things that are there it finds"),
     "precision": ("Precision", "how often it is right when it names this class"),
     "recall": ("Recall", "how much of this class it finds"),
     "f1": ("F1", "precision and recall in one"),
@@ -112,9 +115,14 @@ def whole(value: Any) -> int | None:
     return None if known is None or known < 0 else int(known)
 
 
-def mistaken(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return the names of the mistakes that an evaluation lists."""
-    return [str(mapping(entry).get("name") or "") for entry in sequence(evaluation.get("mistakes"))]
+def pictured(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return the names of what a report may show: mistakes, and patches that excite stages."""
+    mistakes = sequence(evaluation.get("mistakes"))
+    found = [str(mapping(entry).get("name") or "") for entry in mistakes]
+    for stage in map(mapping, sequence(mapping(evaluation.get("stages")).get("patches"))):
+        for channel in map(mapping, sequence(stage.get("channels"))):
+            found += several(channel.get("patches"))
+    return found
 
 
 def things(evaluation: Mapping[str, Any], count: int = 2) -> str:

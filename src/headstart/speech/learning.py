@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from headstart.dataset.splits import seal
 from headstart.errors import DataError, UnreadableInput, UserError
 from headstart.heads import Head
 from headstart.heads.layer import HeadLayer
+from headstart.job import Job, group_numbers
 from headstart.journal import Journal, Nowhere
 from headstart.metrics import draw, measure_transcripts
 from headstart.modalities.audio_listen import longest, seconds_of
@@ -40,9 +40,6 @@ from headstart.speech.lines import hear_language, most_often
 from headstart.speech.model import Scribe
 from headstart.strategies.base import Facts
 from headstart.trainer import Fetch, Outcome, train
-
-if TYPE_CHECKING:
-    from headstart.learn import Job
 
 ASKED = 64
 """So many clips are asked for their language."""
@@ -220,13 +217,6 @@ class _Writing:
         if outcome.kept == 0:
             why = f"no epoch of {len(outcome.epochs)} validated better than the start"
         return Choice(phase.name, figure.value, figure.low, figure.high, seconds, True, why)
-
-
-def group_numbers(samples: Sequence[Sample]) -> np.ndarray:
-    """Return a number a sample, equal exactly for samples of one group."""
-    numbers: dict[object, int] = {}
-    owners = [at if s.group is None else ("group", s.group) for at, s in enumerate(samples)]
-    return np.array([numbers.setdefault(owner, len(numbers)) for owner in owners])
 
 
 def refuse_long(samples: Sequence[Sample], backbone: Backbone) -> None:

@@ -6,7 +6,7 @@ word error rate; of states that are alike in that, the one with the lower loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,7 @@ class Spelling:
     characters: tuple[str, ...]
     learning: np.ndarray
     validating: np.ndarray
+    watch: Callable[[], float] | None = None
 
     def loss(
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
@@ -105,6 +106,7 @@ class Dictation:
     decoder: Decoder
     learning: np.ndarray
     validating: np.ndarray
+    watch: Callable[[], float] | None = None
 
     def loss(
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase

@@ -128,7 +128,7 @@ class Tag:
             chain = Chain(chances)
             tags = best_tags(chain.logs, np.array([len(chances)]))
             spans = []
-            for begin, end, kind in _listed(metrics.find_entities(tags, np.zeros(1, np.int64))):
+            for begin, end, kind in metrics.find_entities(tags, np.zeros(1, np.int64)).listed():
                 start, stop = raw.places[begin][0], raw.places[end - 1][1]
                 sure = chain.sure_of(begin, end, kind)
                 spans.append(Span(start, stop, raw.text[start:stop], kinds[kind], sure))
@@ -206,10 +206,6 @@ class _Side:
             }
             for at in self.of(text)
         ]
-
-
-def _listed(found: Entities) -> list[tuple[int, int, int]]:
-    return list(zip(found.begin.tolist(), found.end.tolist(), found.type.tolist(), strict=True))
 
 
 def _worst(

@@ -1,15 +1,12 @@
-"""Draw a small picture data set to try headstart on: six kinds of leaf on cluttered ground.
+"""Six kinds of leaf on cluttered ground, drawn by this program: pictures to try headstart on.
 
-    python examples/make_pictures.py FOLDER [PICTURES_PER_KIND]
-
-Each picture is drawn from its own seed, so the same command gives the same pictures. The shape of
-the leaf tells its kind; size, turn, place, colour of the season, light, blur, holes and the ground
-vary from picture to picture and tell nothing. Nothing here needs headstart.
+Each picture is drawn from its own seed, so the same kind and number give the same picture. The
+shape of the leaf tells its kind; size, turn, place, colour of the season, light, blur, holes and
+the ground vary from picture to picture and tell nothing. No backbone has seen any of them.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,7 +159,8 @@ def _slope(size: int, rng: np.random.Generator, most: float) -> np.ndarray:
     """Return light that falls off in some direction."""
     down, across = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     turn = rng.uniform(0, 2 * np.pi)
-    return 1 + rng.uniform(0, most) * (down * np.sin(turn) + across * np.cos(turn))
+    falls: np.ndarray = 1 + rng.uniform(0, most) * (down * np.sin(turn) + across * np.cos(turn))
+    return falls
 
 
 def _draw_ground(rng: np.random.Generator) -> Image.Image:
@@ -239,16 +237,10 @@ def _lay_leaf(
     return Image.composite(leaf, shaded, mask)
 
 
-def make_pictures(folder: Path, count: int = 40) -> None:
-    """Write `count` pictures of each kind, a folder per kind."""
+def draw_leaves(folder: Path, count: int, drawn: Callable[[], None] = lambda: None) -> None:
+    """Write `count` pictures of each kind, a folder per kind; `drawn` is called after each."""
     for kind in KINDS:
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for number in range(count):
             draw_picture(kind, number).save(folder / kind / f"{kind}-{number:03}.jpg", quality=90)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    make_pictures(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 40)
-    print(f"Drew {len(KINDS)} kinds of leaf in {sys.argv[1]}")
+            drawn()

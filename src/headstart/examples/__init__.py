@@ -1,0 +1,1 @@
+"""Data that headstart can make by itself, offline, to be tried on."""
