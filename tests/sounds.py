@@ -1,5 +1,6 @@
 """Sounds made on the spot, in memory and as files."""
 
+import csv
 import io
 
 import numpy as np
@@ -51,3 +52,16 @@ def folder_of_sounds(root, count=10, seconds=0.4):
             wave = spoken(seconds + 0.01 * at, seed=100 * number + at, low=low, high=high)
             (root / name / f"{name}{at}.wav").write_bytes(encode(wave, subtype="PCM_16"))
     return root
+
+
+def write_clips(folder, rows, header=("path", "transcript")):
+    """Write a clip of so many seconds a row, and the table of them."""
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for at, (text, *more) in enumerate(rows):
+        seconds = more[0] if more else 2.0
+        (folder / f"{at}.wav").write_bytes(encode(spoken(seconds, seed=at), subtype="PCM_16"))
+        lines.append((f"{at}.wav", text, *more[1:]))
+    with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *lines])
+    return folder / "clips.csv"

@@ -32,7 +32,8 @@ from headstart.model import Model
 from headstart.progress import Progress, Silent
 from headstart.ragged import Rows, flat, laid, mean_of, rows_of
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
-from headstart.schema import Choice, Figure, Sample
+from headstart.schema import SPEECH, Choice, Figure, Sample
+from headstart.speech.learning import learn_to_write, plan_writing
 from headstart.tasks.base import Task
 
 AUTO = "auto"
@@ -273,6 +274,9 @@ def make(
 
     The model's `curve` tells how well the samples in `watch` were answered as it was trained.
     """
+    if job.task == SPEECH:  # it takes long to learn, so `auto` does no more than the cheapest
+        asked = replace(job, strategy=PROBE) if job.strategy == AUTO else job
+        return learn_to_write(asked, backbone=backbone, progress=progress, journal=journal)
     if job.strategy != AUTO:
         return learn(job, backbone=backbone, progress=progress, journal=journal, watch=watch)
     return Ladder(job, backbone, progress or Silent(), journal or Nowhere(), watch).climb()
@@ -306,7 +310,9 @@ def check_depth(
 
 def check_stages(job: Job, backbone: Backbone) -> None:
     """Refuse what the stages of a backbone cannot do, before anything long begins."""
-    if job.strategy != AUTO:
+    if job.task == SPEECH:
+        plan_writing(replace(job, strategy=PROBE) if job.strategy == AUTO else job, backbone)
+    elif job.strategy != AUTO:
         require_stages(plan(job, backbone.depth), backbone)
 
 

@@ -15,7 +15,9 @@ from headstart.job import group_numbers
 from headstart.model import Model
 from headstart.progress import Progress, Silent
 from headstart.ragged import laid
+from headstart.recognise import transcript_column
 from headstart.schema import Evaluation, Sample, Unreadable, labels_of
+from headstart.speech.model import Scribe
 from headstart.tasks.base import refuse_other_task
 
 
@@ -23,6 +25,8 @@ def judge(
     model: Model, samples: Sequence[Sample], seed: int, progress: Progress
 ) -> tuple[Evaluation, np.ndarray]:
     """Return a model's evaluation on labelled samples, and which of them it calls known."""
+    if isinstance(model, Scribe):
+        return _judge_texts(model, samples, seed)
     found = features.survey(samples, model.modality, model.backbone, progress)
     vectors = features.vectors(found.shelf, found.samples, model.head.readings)
     encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
@@ -31,6 +35,17 @@ def judge(
     names = [sample.name for sample in found.samples]
     evaluation = model.task.evaluate(probabilities, encoded, model.labels, names, groups, seed)
     return evaluation, known
+
+
+def _judge_texts(
+    model: Scribe, samples: Sequence[Sample], seed: int
+) -> tuple[Evaluation, np.ndarray]:
+    texts = [said.label for said in model.transcribe(samples)]
+    encoded = model.task.encode([sample.target for sample in samples], model.labels)
+    groups = [str(number) for number in group_numbers(samples)]
+    names = [sample.name for sample in samples]
+    found = model.task.evaluate(np.array(texts, object), encoded, (), names, groups, seed)
+    return found, np.ones(len(samples), bool)
 
 
 def plain(evaluation: Evaluation) -> dict[str, Any]:
@@ -74,15 +89,17 @@ def evaluate(
     in `fit`.
     """
     progress = progress or Silent()
+    columns = {"image": image, "audio": audio, "text": text}
     found = dataset.scan(
         data,
         suffixes=model.modality.suffixes,
         inline=model.modality.inline,
         timed=model.modality.timed,
-        input_column={"image": image, "audio": audio, "text": text}.get(model.modality.name),
+        input_column=columns.get(model.modality.name),
         label=label,
         group=group,
         separator=separator,
+        transcript=transcript_column(columns),
     )
     for note in found.notes:
         progress.say(note)

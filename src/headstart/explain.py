@@ -7,11 +7,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from headstart import cost, dataset, defaults
-from headstart.backbones.source import open_backbone
+from headstart.backbones.source import open_backbone, open_writer
 from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
 from headstart.job import Job, plan
-from headstart.recognise import recognise, require_fitting
-from headstart.schema import Phase
+from headstart.recognise import recognise, require_fitting, transcript_column
+from headstart.schema import SPEECH, Phase
+from headstart.speech.learning import plan_writing
 
 
 def explain(
@@ -36,7 +37,9 @@ def explain(
     """
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, None)
-    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
+    columns = {"image": image, "audio": audio, "text": text}
+    modality, column = recognise(data, columns)
+    transcript = transcript_column(columns)
     found = dataset.read(
         data,
         suffixes=modality.suffixes,
@@ -46,21 +49,27 @@ def explain(
         label=label,
         group=group,
         separator=separator,
+        transcript=transcript,
         test=test,
     )
-    opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
+    opened = (open_writer if transcript else open_backbone)(
+        backbone or f"bundled/{modality.name}", offline=offline
+    )
     require_fitting(opened, modality, str(data))
     everything = len(found.samples) + len(found.test or ())
     learnt = len(found.samples) if found.test else round(len(found.samples) * 0.8)
     spent = cost.measure(opened, modality)
     one_pass = everything * spent.below(opened.depth)
     budget = time or defaults.auto_seconds(one_pass)
-    names = (PROBE, *defaults.rungs(learnt, opened.depth)) if strategy == AUTO else (strategy,)
+    rungs = () if transcript else defaults.rungs(learnt, opened.depth)
+    names = (PROBE, *rungs) if strategy == AUTO else (strategy,)
     job = Job(tuple(found.samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
+    job = replace(job, task=SPEECH) if transcript else job
     steps = []
     for name in names:
         check_stages(replace(job, strategy=name), opened)
-        phases = plan(replace(job, strategy=name), opened.depth)
+        asked = replace(job, strategy=name)
+        phases = plan_writing(asked, opened) if transcript else plan(asked, opened.depth)
         steps.append(
             {
                 "strategy": name,

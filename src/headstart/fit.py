@@ -13,7 +13,11 @@ import numpy as np
 
 from headstart import __version__, dataset, domain, features, forgetting, model_folder
 from headstart.backbones.base import Backbone
-from headstart.backbones.source import open_backbone, stronger_on_this_machine
+from headstart.backbones.source import (
+    open_backbone,
+    open_writer,
+    stronger_on_this_machine,
+)
 from headstart.check import examine, find_mislabels
 from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make
 from headstart.dataset import splits
@@ -27,10 +31,11 @@ from headstart.novelty import FALSE_ALARMS
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
 from headstart.ragged import flat
-from headstart.recognise import recognise, require_fitting
+from headstart.recognise import recognise, require_fitting, transcript_column
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable, labels_of
+from headstart.schema import SPEECH, Sample, Unreadable, labels_of
+from headstart.speech.model import Scribe
 from headstart.tasks.base import Task, refuse_other_task
 
 FORMAT = 1
@@ -87,9 +92,10 @@ def fit(
 
     `data` is a folder with a sub-folder per class, a CSV, JSON Lines or Parquet file, or a
     DataFrame; `image` or `audio` (of files) or `text` (two columns make pairs) and `label` choose
-    a table's columns. `backbone` is the bundled one for the kind of data unless named. `test` is a
-    held-out set of your own, in the same form; without one, a fifth is sealed after near-duplicates
-    are grouped. `time` is a budget in seconds.
+    a table's columns; `audio` and `text` together are recordings and what is said in them.
+    `backbone` is the bundled one for the kind of data unless named. `test` is a held-out set of
+    your own, in the same form; without one, a fifth is sealed after near-duplicates are grouped.
+    `time` is a budget in seconds.
     `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial`, `gradual` and
     `lora` train, and `keep` how much of the old weights is kept after training (0 to 1). `merge`
     adds the adapters of `lora` to the weights beside them. `remember` holds inputs, labelled or
@@ -116,7 +122,9 @@ def fit(
             progress.say(
                 f"{out} holds a model: it stays until the new one is done, which then replaces it."
             )
-    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
+    columns = {"image": image, "audio": audio, "text": text}
+    modality, column = recognise(data, columns)
+    transcript = transcript_column(columns)
     found = dataset.read(
         data,
         suffixes=modality.suffixes,
@@ -126,16 +134,17 @@ def fit(
         label=label,
         group=group,
         separator=separator,
+        transcript=transcript,
         test=test,
     )
     for note in found.notes:
         progress.say(note)
     backbone = backbone or f"bundled/{modality.name}"
-    opened = open_backbone(backbone, offline=offline)
+    opened = (open_writer if transcript else open_backbone)(backbone, offline=offline)
     require_fitting(opened, modality, name_of(data))
     reference = forgetting.remembered(remember, name_of(remember), modality, opened.spec)
     asked = Job(tuple(found.samples), (), backbone=backbone, strategy=strategy, unfreeze=unfreeze)
-    check_stages(asked, opened)
+    check_stages(replace(asked, task=SPEECH) if transcript else asked, opened)
     count = len(found.samples) + len(found.test or ())
     _announce(count, opened, modality, strategy, about, progress)
 
@@ -339,6 +348,8 @@ def _each_label(sides: Sides) -> list[str]:
 
 def _baseline(model: Model, sides: Sides, task: Task, seed: int) -> dict[str, Any]:
     """Judge saying the same of every row: the share of each label on the training side."""
+    if isinstance(model, Scribe):
+        return {"what": task.guess}
     encoded = task.encode([sample.target for sample in sides.train], model.labels)
     shares = task.shares(encoded, len(model.labels))
     if flat(encoded).ndim == 2:

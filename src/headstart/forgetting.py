@@ -24,7 +24,7 @@ import torch
 
 from headstart import dataset
 from headstart.backbones.base import Backbone, State
-from headstart.backbones.source import open_backbone
+from headstart.backbones.source import open_backbone, open_writer
 from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError, UnreadableInput
 from headstart.features import BATCH, forward_all
@@ -109,7 +109,8 @@ def look_back(
         each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone.depth)
     ):
         return _nothing("All was forgotten on purpose: the weights were made anew.")
-    before = open_backbone(job.backbone, offline=job.offline)
+    reopen = open_writer if model.backbone.decoder else open_backbone
+    before = reopen(job.backbone, offline=job.offline)
     modality = model.modality
     return compare(before, model.backbone, modality, reference or generated(modality, before.spec))
 

@@ -17,9 +17,9 @@ from headstart.adapters import Adapters
 from headstart.backbones.base import ROWS, Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
-from headstart.features import BATCH, Readings, forward_all, in_turns
+from headstart.features import BATCH, Readings, forward_all, forward_readings, in_turns
 from headstart.heads import Head
-from headstart.modalities.base import Arrays, Modality
+from headstart.modalities.base import Arrays, Modality, State
 from headstart.novelty import Novelty
 from headstart.precision import at_precision
 from headstart.ragged import Ragged, Rows, end_to_end, flat
@@ -94,6 +94,12 @@ class Model:
         """Return the vectors that the head stands on: of each input one, or one for each row."""
         batches = self._read(self._samples(inputs), None)
         return np.concatenate([self._vectors(batch).values for batch in batches])
+
+    def proof(self, state: State) -> np.ndarray:
+        """Return what tells whether the model still gives what it gave, of a batch of inputs."""
+        wanted = {boundary for boundary, _ in self.head.readings}
+        found = forward_readings(self.backbone, state, "float32", wanted)
+        return self.head.logits(self.head.read(found))
 
     def merge(self) -> None:
         """Add what adapters do to the backbone's own weights, which then travel with the model."""

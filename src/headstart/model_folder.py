@@ -31,14 +31,14 @@ import numpy as np
 
 from headstart import __version__, adapters
 from headstart.backbones.base import Backbone
-from headstart.backbones.source import build_backbone, open_backbone, split_name
+from headstart.backbones.source import build_backbone, open_backbone, open_writer, split_name
 from headstart.errors import ModelFolderError, StorageError
-from headstart.features import forward_readings
 from headstart.heads import Head
 from headstart.model import Model
 from headstart.novelty import Novelty
 from headstart.registry import MODALITIES, TASKS
-from headstart.schema import TOKENIZER
+from headstart.schema import SPEECH, TOKENIZER, SpeechSpec
+from headstart.speech.model import Scribe
 
 FORMAT = 1
 GOLDEN_SEED = 20260101
@@ -157,11 +157,12 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
         if _hash(folder / name) != expected:
             raise _damaged(folder, f"{name} is not as it was written")
     tensors = _read_tensors(folder / HEAD)
-    backbone = _open(folder, manifest["backbone"], offline)
+    writes = manifest["task"] == SPEECH
+    backbone = _open(folder, manifest["backbone"], offline, writes)
     inserted = _take_adapters(folder, manifest, backbone)
     head = Head.from_arrays(manifest["head"]["readings"], _part(tensors, "head."))
     novelty = _part(tensors, "novelty.")
-    model = Model(
+    model = (Scribe if writes else Model)(
         MODALITIES.get(manifest["modality"])(),
         backbone,
         TASKS.get(manifest["task"])(),
@@ -239,15 +240,13 @@ def _golden_logits(model: Model) -> np.ndarray:
     spec, modality = model.backbone.spec, model.modality
     raws = map(model.task.ask, modality.golden(spec, seed=GOLDEN_SEED, count=GOLDEN_COUNT))
     state = modality.collate([modality.prepare(raw, spec) for raw in raws], spec)
-    wanted = {boundary for boundary, _ in model.head.readings}
-    found = forward_readings(model.backbone, state, "float32", wanted)
-    return model.head.logits(model.head.read(found))
+    return model.proof(state)
 
 
 def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
     logits = _golden_logits(model)
-    if len(model.labels) != logits.shape[1]:
-        raise ValueError(f"{len(model.labels)} labels, {logits.shape[1]} outputs")
+    if len(model.labels) != len(model.head.bias):
+        raise ValueError(f"{len(model.labels)} labels, {len(model.head.bias)} outputs")
     scale = max(1.0, float(np.abs(expected).max()))
     if logits.shape != expected.shape or not np.allclose(
         logits, expected, rtol=0, atol=GOLDEN_TOLERANCE * scale
@@ -259,7 +258,7 @@ def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
         )
 
 
-def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
+def _open(folder: Path, about: Mapping[str, Any], offline: bool, writes: bool) -> Backbone:
     if about["contained"]:
         import torch
 
@@ -272,7 +271,10 @@ def _open(folder: Path, about: Mapping[str, Any], offline: bool) -> Backbone:
         backbone.spec = backbone.spec.with_files(beside)
         backbone.changed()
     else:
-        backbone = open_backbone(str(about["name"]), offline=offline)
+        backbone = (open_writer if writes else open_backbone)(str(about["name"]), offline=offline)
+        if isinstance(backbone.spec, SpeechSpec):
+            backbone.spec = backbone.spec.opening_as(about["recipe"]["spec"])
+            backbone.changed()
     if backbone.fingerprint() != about["fingerprint"]:
         raise ModelFolderError(
             f"The backbone {about['name']} has other weights here than the model in {folder} "

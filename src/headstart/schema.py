@@ -192,6 +192,10 @@ class SpeechSpec(Tokenized, AudioSpec):
         """Return the spec of texts in the language that a token stands for."""
         return replace(self, opening=(*self.opening, token), languages=())
 
+    def opening_as(self, values: Mapping[str, Any]) -> SpeechSpec:
+        """Return the spec with texts that open as those of another, given as JSON, do."""
+        return replace(self, opening=tuple(values["opening"]), languages=tuple(values["languages"]))
+
 
 @dataclass(frozen=True)
 class Words:

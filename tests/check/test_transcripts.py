@@ -1,7 +1,5 @@
 """Tables of recordings and what is said in them: read, and looked at for transcripts that lie."""
 
-import csv
-
 import pytest
 
 import headstart as hs
@@ -9,22 +7,9 @@ from headstart import dataset
 from headstart.errors import DataError, UserError
 from headstart.recognise import recognise, transcript_column
 from headstart.schema import Said
-from tests.sounds import encode, spoken
+from tests.sounds import write_clips
 
 WAV = frozenset({".wav"})
-
-
-def write_clips(folder, rows, header=("path", "transcript")):
-    """Write a clip of so many seconds a row, and the table of them."""
-    folder.mkdir(exist_ok=True)
-    lines = []
-    for at, (text, *more) in enumerate(rows):
-        seconds = more[0] if more else 2.0
-        (folder / f"{at}.wav").write_bytes(encode(spoken(seconds, seed=at), subtype="PCM_16"))
-        lines.append((f"{at}.wav", text, *more[1:]))
-    with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *lines])
-    return folder / "clips.csv"
 
 
 def read(table, **how):

@@ -57,7 +57,7 @@ def predict(
     set_aside: list[Unreadable] = []
     predictions = loaded.stream(_paths(inputs), None if strict else set_aside)
     write = {"text": _write_text, "json": _write_lines, "csv": _write_csv}[format_]
-    write(predictions, loaded.labels)
+    write(predictions, loaded.task.spoken(loaded.labels))
     for unreadable in set_aside:
         margin().print(
             f"Not read: {one_line(unreadable.name)} ({one_line(unreadable.why)})", soft_wrap=True

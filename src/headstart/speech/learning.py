@@ -45,21 +45,30 @@ ASKED = 64
 """So many clips are asked for their language."""
 
 
-def plan(strategy: str, samples: int, backbone: Backbone, unfreeze: int | None) -> list[Phase]:
-    """Return the phases of a strategy as they are for transcription.
+def plan_writing(job: Job, backbone: Backbone) -> list[Phase]:
+    """Return the phases of a job as they are for transcription; refuse what cannot be done.
 
     Where characters are spelt, the lowest stage, which hears the samples, stays as it is unless
     all is made anew: a few hundred clips teach it nothing.
     """
     depth = backbone.hearing
-    facts = Facts(samples, 0, depth, unfreeze)
-    phases: list[Phase] = STRATEGIES.get(strategy)().phases(facts)
+    if job.unfreeze is not None and not 1 <= job.unfreeze <= depth:
+        raise UserError(
+            f"{job.unfreeze} stages cannot be unfrozen: {backbone.name} has {depth} that hear.",
+            f"Give --unfreeze a number from 1 to {depth}.",
+        )
+    facts = Facts(len(job.samples), 0, depth, job.unfreeze)
+    phases: list[Phase] = STRATEGIES.get(job.strategy)().phases(facts)
     if any(phase.objective == "estimate" for phase in phases):
         raise UserError(
-            f"The strategy '{strategy}' has nothing to do for transcription.",
+            f"The strategy '{job.strategy}' has nothing to do for transcription.",
             "Use probe, partial, gradual, full, lora or scratch.",
         )
-    return [_phase(phase, samples, backbone) for phase in phases]
+    done = [_phase(phase, len(job.samples), backbone) for phase in phases]
+    for phase in done:
+        if phase.adapters:
+            require_layers(backbone, phase.boundary, phase.adapters)
+    return done
 
 
 def _phase(phase: Phase, samples: int, backbone: Backbone) -> Phase:
@@ -106,10 +115,7 @@ class _Writing:
         self.begun = time.perf_counter()
         self.modality: Modality = MODALITIES.get(job.modality)()
         self.reference = backbone.fingerprint()
-        self.phases = plan(job.strategy, len(job.samples), backbone, job.unfreeze)
-        for phase in self.phases:
-            if phase.adapters:
-                require_layers(backbone, phase.boundary, phase.adapters)
+        self.phases = plan_writing(job, backbone)
         refuse_long(job.samples, backbone)
         groups = group_numbers(job.samples)
         share = defaults.validation_share(len(job.samples))

@@ -1,0 +1,154 @@
+"""From a table of recordings and what is said in them to a model that writes, and back."""
+
+import json
+
+import numpy as np
+import pytest
+
+import headstart as hs
+from headstart import defaults
+from headstart.errors import DataError, UserError
+from tests.sounds import encode, spoken, write_clips
+from tests.speech.saying import save_ctc, save_whisper
+
+pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filter")
+
+TEXTS = ["tea", "a note", "eat", "ten", "a tea", "on a ten", "not", "one tone", "at one", "neat"]
+
+
+@pytest.fixture(autouse=True)
+def _briefly(monkeypatch):
+    """Train for two short epochs: whether it learns is for the benchmark to say."""
+    monkeypatch.setattr(defaults, "WRITING_STEPS", 4)
+    monkeypatch.setattr(defaults, "WRITING_PASSES", 1)
+    monkeypatch.setattr(defaults, "writing_epochs", lambda samples: 2)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    rows = [(text, 0.8) for text in TEXTS * 2]
+    return write_clips(tmp_path_factory.mktemp("data") / "clips", rows)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_ctc(folder / "ctc")
+    save_whisper(folder / "whisper")
+    return folder
+
+
+def fit(clips, backbone, **how):
+    return hs.fit(clips, audio="path", text="transcript", backbone=str(backbone), **how)
+
+
+@pytest.mark.parametrize("kind", ["ctc", "whisper"])
+def test_a_table_of_clips_becomes_a_model_that_writes(kind, clips, models, tmp_path):
+    model = fit(clips, models / kind, out=tmp_path / "model", strategy="probe")
+    evaluation = model.evaluation
+    assert evaluation["task"] == "transcribe"
+    assert set(evaluation["test"]) == {"word_accuracy", "wer", "cer", "right_throughout"}
+    assert evaluation["headline"] == "word_accuracy"
+    assert any("normalisation 'plain'" in note for note in evaluation["notes"])
+    assert [choice["what"] for choice in evaluation["choices"]] == [
+        {"ctc": "characters", "whisper": "decoder"}[kind]
+    ]
+    assert model.trained == (kind == "whisper")
+    page = (tmp_path / "model" / "report.html").read_text()
+    assert "words in new recordings of this kind" in page
+    loaded = hs.load(tmp_path / "model")
+    (tmp_path / "new.flac").write_bytes(encode(spoken(0.9, seed=77), kind="FLAC"))
+    ours, theirs = (each.predict([tmp_path / "new.flac"]) for each in (model, loaded))
+    assert ours == theirs
+    assert isinstance(ours[0].label, str)
+    again = hs.evaluate(loaded, clips, audio="path", text="transcript")
+    assert again["n_test"] == len(TEXTS) * 2
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert np.isfinite(manifest["golden"]["logits"]).all()
+
+
+@pytest.mark.parametrize(("kind", "strategy"), [
+    ("ctc", "gradual"), ("ctc", "scratch"), ("whisper", "partial"), ("whisper", "full"),
+])  # fmt: skip
+def test_strategies_train_what_they_say(kind, strategy, clips, models, tmp_path):
+    model = fit(clips, models / kind, strategy=strategy)
+    assert model.trained
+    assert model.strategy == strategy
+    model.save(tmp_path / "model")
+    clip = clips.parent / "0.wav"
+    assert hs.load(tmp_path / "model").predict([clip]) == model.predict([clip])
+
+
+@pytest.mark.parametrize("kind", ["ctc", "whisper"])
+def test_adapters_are_trained_and_travel(kind, clips, models, tmp_path):
+    pytest.importorskip("peft")
+    model = fit(clips, models / kind, strategy="lora", out=tmp_path / "model")
+    assert model.adapters
+    clip = clips.parent / "0.wav"
+    assert hs.load(tmp_path / "model").predict([clip]) == model.predict([clip])
+
+
+def test_what_hears_the_samples_is_never_trained(clips, models):
+    import torch
+
+    from headstart.backbones.source import open_writer
+
+    before = open_writer(str(models / "ctc"))
+    model = fit(clips, models / "ctc", strategy="full")
+    now = dict(model.backbone.module.named_parameters())
+    owned = set(before.stages[0].owns)
+    for name, tensor in before.module.named_parameters():
+        assert torch.equal(tensor, now[name]) == (name in owned), name
+
+
+def test_checkpoints_that_spell_keep_their_characters(clips, models):
+    model = fit(clips, models / "ctc", strategy="probe")
+    assert model.labels[:5] == ("", "<s>", "</s>", "<unk>", " ")
+    assert len(model.head.bias) == 11
+
+
+def test_others_spell_the_characters_of_the_transcripts(clips):
+    model = fit(clips, "bundled/audio", strategy="probe")
+    assert model.labels == ("", " ", "a", "e", "n", "o", "t")
+
+
+def test_a_character_that_the_checkpoint_lacks_is_refused(tmp_path, models):
+    table = write_clips(tmp_path, [(text, 0.8) for text in [*TEXTS, "zoo"]])
+    with pytest.raises(DataError, match="does not spell: 'z'"):
+        fit(table, models / "ctc", strategy="probe")
+
+
+def test_a_clip_longer_than_is_heard_at_once_is_refused(tmp_path, models):
+    table = write_clips(tmp_path, [*((text, 0.8) for text in TEXTS), ("a long one", 2.5)])
+    with pytest.raises(DataError, match=r"lasts 2\.5 s, and .* hears 1 s at once"):
+        fit(table, models / "whisper", strategy="probe")
+
+
+def test_what_makes_no_sense_for_transcription_is_refused(clips, models):
+    with pytest.raises(UserError, match="'adapt' has nothing to do"):
+        fit(clips, models / "ctc", strategy="adapt")
+    with pytest.raises(UserError, match="has 3 that hear"):
+        fit(clips, models / "whisper", strategy="partial", unfreeze=9)
+
+
+@pytest.mark.parametrize("kind", ["ctc", "whisper"])
+def test_a_long_recording_is_written_down_with_times(kind, clips, models, tmp_path):
+    model = fit(clips, models / kind, strategy="probe")
+    long = tmp_path / "long.wav"
+    seconds = 5.0 if kind == "whisper" else 45.0
+    long.write_bytes(encode(spoken(seconds, seed=5), subtype="PCM_16"))
+    (said,) = model.predict([long])
+    assert said.known
+    for segment in said.segments:
+        assert 0 <= segment.start <= segment.end <= seconds + 0.1
+    starts = [segment.start for segment in said.segments]
+    assert starts == sorted(starts)
+    assert " ".join(segment.text for segment in said.segments) == said.label
+
+
+def test_the_test_is_never_looked_at(clips, models, tmp_path):
+    """Other transcripts in the sealed test, the same model."""
+    test = write_clips(tmp_path / "test", [("one", 0.8), ("two", 0.7)])
+    other = write_clips(tmp_path / "other", [("ten", 0.8), ("not", 0.7)])
+    one, two = (fit(clips, models / "ctc", strategy="probe", test=each) for each in (test, other))
+    assert np.array_equal(one.head.weight, two.head.weight)
