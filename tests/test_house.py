@@ -35,6 +35,7 @@ FLOORS = {
         "registry",
         "schedule",
         "schema",
+        "tokenized",
     },
     # The outside world: siblings that never import each other. A report is made of plain data.
     1: {"backbones", "dataset", "examples", "modalities", "report"},
@@ -67,6 +68,7 @@ FLOORS = {
         "store",
         "strategies",
         "tasks",
+        "teaching",
         "trainer",
         "watch",
     },

@@ -19,9 +19,9 @@ from headstart.backbones.source import (
     stronger_on_this_machine,
 )
 from headstart.check import examine, find_mislabels
-from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make
+from headstart.choose import PROBE, check_depth, check_numbers, check_stages, check_strategy, make
 from headstart.dataset import splits
-from headstart.errors import DataError, HeadstartError, UserError
+from headstart.errors import DataError, HeadstartError
 from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
 from headstart.features import Survey
 from headstart.job import Job
@@ -111,7 +111,7 @@ def fit(
     """
     begun = clock.perf_counter()
     progress = progress or Silent()
-    _check_numbers(seed, time)
+    check_numbers(seed, time)
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, keep, merge)
     if task is not None:
@@ -208,17 +208,6 @@ def fit(
         model.save(out, self_contained=self_contained)
     journal.done()
     return model
-
-
-def _check_numbers(seed: Any, time: Any) -> None:
-    """Refuse at once what would otherwise break after the long pass."""
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise UserError(f"The seed {seed!r} cannot be used.", "Give a whole number from 0 up.")
-    if time is not None and not (isinstance(time, int | float) and time > 0):
-        raise UserError(
-            f"The time {time!r} cannot be used.",
-            "Give seconds, more than 0 (600 is ten minutes), or None.",
-        )
 
 
 def _announce(

@@ -39,7 +39,8 @@ from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Choice, Figure, Phase, Sample
 from headstart.tasks.base import Task
-from headstart.trainer import Epoch, Fetch, Lesson, Outcome, predict, read, train
+from headstart.teaching import Epoch, Outcome
+from headstart.trainer import Fetch, Lesson, predict, read, train
 from headstart.watch import Watch
 
 

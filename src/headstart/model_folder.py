@@ -24,6 +24,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ from headstart.heads import Head
 from headstart.model import Model
 from headstart.novelty import Novelty
 from headstart.registry import MODALITIES, TASKS
-from headstart.schema import SPEECH, TOKENIZER, SpeechSpec
+from headstart.schema import SPEECH, SpeechSpec
 from headstart.speech.model import Scribe
+from headstart.tokenized import TOKENIZER
 
 FORMAT = 1
 GOLDEN_SEED = 20260101
@@ -273,7 +275,10 @@ def _open(folder: Path, about: Mapping[str, Any], offline: bool, writes: bool) -
     else:
         backbone = (open_writer if writes else open_backbone)(str(about["name"]), offline=offline)
         if isinstance(backbone.spec, SpeechSpec):
-            backbone.spec = backbone.spec.opening_as(about["recipe"]["spec"])
+            told = about["recipe"]["spec"]  # which language was found to be spoken
+            backbone.spec = replace(
+                backbone.spec, opening=tuple(told["opening"]), languages=tuple(told["languages"])
+            )
             backbone.changed()
     if backbone.fingerprint() != about["fingerprint"]:
         raise ModelFolderError(

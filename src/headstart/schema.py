@@ -7,11 +7,12 @@ and sent to another process.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
+
+from headstart.tokenized import Tokenized
 
 SINGLE = "classify"
 MULTI = "multilabel"
@@ -127,33 +128,6 @@ class Stretch:
     end: float | None = None
 
 
-TOKENIZER = "tokenizer.json"
-
-
-@dataclass(frozen=True)
-class Tokenized:
-    """A specification with a tokenizer: its hash is a value, its file, being large, is beside."""
-
-    tokenizer: str = ""
-    content: str = field(default="", repr=False, compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the values, which hold the tokenizer's hash."""
-        return {name: value for name, value in asdict(self).items() if name != "content"}
-
-    def files(self) -> dict[str, str]:
-        """Return the tokenizer's file."""
-        return {TOKENIZER: self.content}
-
-    def with_files(self, files: Mapping[str, str]) -> Self:
-        """Return the spec with its tokenizer; another than the one that was hashed is refused."""
-        content = files[TOKENIZER]
-        found = hashlib.sha256(content.encode()).hexdigest()
-        if self.tokenizer not in ("", found):
-            raise ValueError(f"{TOKENIZER} is another than the one with sha256 {self.tokenizer}")
-        return replace(self, tokenizer=found, content=content)
-
-
 @dataclass(frozen=True)
 class TextSpec(Tokenized, InputSpec):
     """How a text becomes token ids: by the checkpoint's own tokenizer, up to so many of them.
@@ -191,10 +165,6 @@ class SpeechSpec(Tokenized, AudioSpec):
     def in_language(self, token: int) -> SpeechSpec:
         """Return the spec of texts in the language that a token stands for."""
         return replace(self, opening=(*self.opening, token), languages=())
-
-    def opening_as(self, values: Mapping[str, Any]) -> SpeechSpec:
-        """Return the spec with texts that open as those of another, given as JSON, do."""
-        return replace(self, opening=tuple(values["opening"]), languages=tuple(values["languages"]))
 
 
 @dataclass(frozen=True)

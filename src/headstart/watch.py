@@ -16,7 +16,8 @@ from headstart.heads.layer import HeadLayer
 from headstart.modalities.base import Modality
 from headstart.schema import Phase, Point, Sample
 from headstart.tasks.base import Task
-from headstart.trainer import Epoch, predict
+from headstart.teaching import Epoch
+from headstart.trainer import predict
 
 
 class Watch:

@@ -12,7 +12,8 @@ import torch
 from headstart.backbones.base import Characters
 from headstart.backbones.weights_file import weight_files
 from headstart.errors import BackboneError
-from headstart.schema import TOKENIZER, AudioSpec, SpeechSpec
+from headstart.schema import AudioSpec, SpeechSpec
+from headstart.tokenized import TOKENIZER
 
 FILES = (
     TOKENIZER, "vocab.json", "tokenizer_config.json", "merges.txt", "normalizer.json",

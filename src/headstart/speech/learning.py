@@ -39,7 +39,8 @@ from headstart.speech.lessons import Dictation, Spelling
 from headstart.speech.lines import hear_language, most_often
 from headstart.speech.model import Scribe
 from headstart.strategies.base import Facts
-from headstart.trainer import Fetch, Outcome, train
+from headstart.teaching import Outcome
+from headstart.trainer import Fetch, train
 
 ASKED = 64
 """So many clips are asked for their language."""

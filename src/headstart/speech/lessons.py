@@ -24,7 +24,8 @@ from headstart.speech.frames import BLANK, read_off
 from headstart.speech.hearing import frame_logits, token_limit
 from headstart.speech.lines import write
 from headstart.speech.words import text_of
-from headstart.trainer import Fetch, Judged
+from headstart.teaching import Judged
+from headstart.trainer import Fetch
 
 CALM = 16
 LISTENED = 200
