@@ -123,7 +123,7 @@ def evaluate(
         "modality": model.modality.name,
         "strategy": model.strategy,
         "backbone": model.backbone.name,
-        "unknown": {"rate_on_test": float(1 - known.mean())},
+        "unknown": {} if isinstance(model, Scribe) else {"rate_on_test": float(1 - known.mean())},
         "data": {
             "source": name_of(data),
             "set_aside": [asdict(each) for each in set_aside],

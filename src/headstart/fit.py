@@ -314,7 +314,9 @@ def _evidence(
         "licence": model.backbone.card.licence,
         "choices": [asdict(choice) for choice in model.choices],
         "baseline": _baseline(model, sides, task, seed),
-        "unknown": {"rate_on_test": float(1 - known.mean()), "stated": FALSE_ALARMS},
+        "unknown": {}
+        if isinstance(model, Scribe)
+        else {"rate_on_test": float(1 - known.mean()), "stated": FALSE_ALARMS},
         "data": {
             "counts": {label: counts[label] for label in evaluation.labels},
             "split": sides.sentence,

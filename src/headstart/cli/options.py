@@ -33,7 +33,8 @@ Text = Annotated[
         "--text",
         metavar="COLUMN",
         rich_help_panel=DATA,
-        help="The column with the texts; pairs of texts are written first,second.",
+        help="The column with the texts; pairs are written first,second. Beside --audio: what is "
+        "said in the sounds.",
     ),
 ]
 Label = Annotated[
