@@ -210,3 +210,14 @@ def test_what_cannot_be_learnt_is_refused(net, tmp_path):
     ):
         with pytest.raises(DataError, match=said):
             hs.fit(write_conll(tmp_path / "t.conll", texts), backbone=net, strategy="probe")
+
+
+def test_strategies_race_on_tags(net, tmp_path):
+    data = write_conll(tmp_path / "t.conll", sentences(40, words=6))
+    found = hs.race(
+        data, backbone=net, strategies=["scratch", "probe"], labels=[4], seeds=1, time=8
+    )
+    assert found.record["headline"] == "entity_f1"
+    assert found.record["data"]["labels"] == ["bad", "good"]
+    assert {run["strategy"] for run in found.record["runs"]} == {"scratch", "probe"}
+    assert [each["name"] for each in found.record["baselines"]] == ["naming nothing"]

@@ -45,6 +45,7 @@ FLOORS = {
         "calibrate",
         "cost",
         "domain",
+        "executor",
         "features",
         "forgetting",
         "freezing",
@@ -58,9 +59,9 @@ FLOORS = {
         "model_folder",
         "norms",
         "novelty",
-        "precision",
         "plain",
         "patches",
+        "precision",
         "segment",
         "store",
         "strategies",
@@ -69,7 +70,7 @@ FLOORS = {
         "watch",
     },
     # The verbs.
-    3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
+    3: {"check", "choose", "evaluate", "explain", "fit", "opening", "race", "recognise", "resume"},
     # The faces. `headstart` itself loads its names lazily from every floor.
     4: {"cli", "sklearn"},
 }
@@ -87,7 +88,7 @@ HOMES = {
     "pyarrow": {"dataset"},
     "rich": {"cli"},
     "scipy": {"metrics"},
-    "sklearn": {"sklearn", "metrics"},
+    "sklearn": {"sklearn", "plain"},
     "soundfile": {"modalities"},
     "soxr": {"modalities"},
     "timm": {"backbones"},
@@ -103,12 +104,14 @@ PUBLIC = [
     "HeadstartError",
     "Model",
     "Prediction",
+    "Race",
     "__version__",
     "check",
     "evaluate",
     "explain",
     "fit",
     "load",
+    "race",
 ]
 
 
