@@ -47,6 +47,7 @@ FLOORS = {
         "calibrate",
         "cost",
         "domain",
+        "executor",
         "features",
         "forgetting",
         "freezing",
@@ -60,9 +61,9 @@ FLOORS = {
         "model_folder",
         "norms",
         "novelty",
-        "precision",
         "plain",
         "patches",
+        "precision",
         "segment",
         "speech",
         "store",
@@ -73,7 +74,7 @@ FLOORS = {
         "watch",
     },
     # The verbs.
-    3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
+    3: {"check", "choose", "evaluate", "explain", "fit", "opening", "race", "recognise", "resume"},
     # The faces. `headstart` itself loads its names lazily from every floor.
     4: {"cli", "sklearn"},
 }
@@ -92,7 +93,7 @@ HOMES = {
     "pyarrow": {"dataset"},
     "rich": {"cli"},
     "scipy": {"metrics"},
-    "sklearn": {"sklearn", "metrics"},
+    "sklearn": {"sklearn", "plain"},
     "soundfile": {"modalities"},
     "soxr": {"modalities"},
     "timm": {"backbones"},
@@ -108,12 +109,14 @@ PUBLIC = [
     "HeadstartError",
     "Model",
     "Prediction",
+    "Race",
     "__version__",
     "check",
     "evaluate",
     "explain",
     "fit",
     "load",
+    "race",
 ]
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -306,17 +305,6 @@ def check_depth(
         raise UserError(
             f"--merge adds adapters to the weights beside them, and {strategy} makes none.",
             f"Leave it out, or use --strategy {' or '.join(WITH_ADAPTERS)}.",
-        )
-
-
-def check_numbers(seed: Any, time: Any) -> None:
-    """Refuse at once what would otherwise break after the long pass."""
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise UserError(f"The seed {seed!r} cannot be used.", "Give a whole number from 0 up.")
-    if time is not None and not (isinstance(time, int | float) and time > 0):
-        raise UserError(
-            f"The time {time!r} cannot be used.",
-            "Give seconds, more than 0 (600 is ten minutes), or None.",
         )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from headstart import cost, dataset, defaults
-from headstart.backbones.source import open_backbone, open_writer
+from headstart import cost, defaults
 from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
 from headstart.job import Job, plan
-from headstart.recognise import recognise, require_fitting, transcript_column
+from headstart.opening import TEST_SHARE, open_data
+from headstart.progress import Silent
 from headstart.schema import SPEECH, Phase
 from headstart.speech.learning import plan_writing
 
@@ -37,39 +37,34 @@ def explain(
     """
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, None)
-    columns = {"image": image, "audio": audio, "text": text}
-    modality, column = recognise(data, columns)
-    transcript = transcript_column(columns)
-    found = dataset.read(
+    found = open_data(
         data,
-        suffixes=modality.suffixes,
-        inline=modality.inline,
-        timed=modality.timed,
-        input_column=column,
+        backbone=backbone,
+        test=test,
+        image=image,
+        audio=audio,
+        text=text,
         label=label,
         group=group,
         separator=separator,
-        transcript=transcript,
-        test=test,
+        offline=offline,
+        progress=Silent(),
     )
-    opened = (open_writer if transcript else open_backbone)(
-        backbone or f"bundled/{modality.name}", offline=offline
-    )
-    require_fitting(opened, modality, str(data))
-    everything = len(found.samples) + len(found.test or ())
-    learnt = len(found.samples) if found.test else round(len(found.samples) * 0.8)
+    opened, modality, samples = found.backbone, found.modality, found.found.samples
+    everything = found.count
+    learnt = len(samples) if found.found.test else round(len(samples) * (1 - TEST_SHARE))
     spent = cost.measure(opened, modality)
     one_pass = everything * spent.below(opened.depth)
     budget = time or defaults.auto_seconds(one_pass)
-    rungs = () if transcript else defaults.rungs(learnt, opened.depth)
+    writes = found.task == SPEECH
+    rungs = () if writes else defaults.rungs(learnt, opened.depth)
     names = (PROBE, *rungs) if strategy == AUTO else (strategy,)
-    job = Job(tuple(found.samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
-    job = replace(job, task=SPEECH) if transcript else job
+    job = Job(tuple(samples[:learnt]), (), found.task, backbone=opened.name, unfreeze=unfreeze)
     steps = []
     for name in names:
         check_stages(replace(job, strategy=name), opened)
         asked = replace(job, strategy=name)
-        phases = plan_writing(asked, opened) if transcript else plan(asked, opened.depth)
+        phases = plan_writing(asked, opened) if writes else plan(asked, opened.depth)
         steps.append(
             {
                 "strategy": name,
@@ -108,7 +103,7 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
         if phase.boundary
         else f"every step runs all {depth} stages"
     )
-    return (
-        f"train {beside}{opened} on {samples:,} examples for at most {phase.epochs} epochs, "
-        f"or until {phase.patience} bring nothing; {rates}; {below}"
-    )
+    epochs = f"for {phase.epochs} epochs"
+    if phase.patience:
+        epochs = f"for at most {phase.epochs} epochs, or until {phase.patience} bring nothing"
+    return f"train {beside}{opened} on {samples:,} examples {epochs}; {rates}; {below}"

@@ -47,9 +47,8 @@ PAGE_SECONDS = 20.0
 class Lesson:
     """What is learnt from: encoded targets, which positions to learn from and which to judge by.
 
-    What `fetch` returns has the rows of its samples in the samples' order. `watch` says how well
-    others are answered at present. Nothing is decided by what it says, and the time that it takes
-    does not count.
+    `fetch` returns the rows of samples in the samples' order. `watch` says how well others are
+    answered now, by which nothing is decided; the time that it takes does not count.
     """
 
     fetch: Fetch

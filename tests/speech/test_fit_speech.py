@@ -152,3 +152,14 @@ def test_the_test_is_never_looked_at(clips, models, tmp_path):
     other = write_clips(tmp_path / "other", [("ten", 0.8), ("not", 0.7)])
     one, two = (fit(clips, models / "ctc", strategy="probe", test=each) for each in (test, other))
     assert np.array_equal(one.head.weight, two.head.weight)
+
+
+def test_a_race_is_not_for_transcripts(clips, models):
+    with pytest.raises(UserError, match="these data are transcripts"):
+        hs.race(clips, audio="path", text="transcript", backbone=str(models / "ctc"))
+
+
+def test_the_plan_is_told_before(clips, models):
+    plan = hs.explain(clips, audio="path", text="transcript", backbone=str(models / "whisper"))
+    (step,) = plan["steps"]
+    assert [phase["name"] for phase in step["phases"]] == ["decoder"]
