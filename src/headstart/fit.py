@@ -126,7 +126,7 @@ def fit(
         labels=labels,
         task=kind.name,
         modality=modality.name,
-        backbone=net.name,
+        backbone=backbone or net.name,
         strategy=strategy,
         seed=seed,
         seconds=budget,
