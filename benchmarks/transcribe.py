@@ -40,10 +40,10 @@ from headstart.registry import MODALITIES, TASKS
 from headstart.schema import SPEECH, Phase, Said, Sample
 from headstart.speech.frames import characters_of, spell
 from headstart.speech.hearing import speech_spec
-from headstart.speech.learning import spelling_layer
-from headstart.speech.lessons import Dictation, Spelling
 from headstart.speech.model import Scribe
 from headstart.trainer import train
+from headstart.writing.learning import spelling_layer
+from headstart.writing.lessons import Dictation, Spelling
 
 RESULTS = Path(__file__).resolve().parent / "results" / "transcribe.json"
 UTTERANCES = 16

@@ -71,6 +71,7 @@ FLOORS = {
         "tasks",
         "teaching",
         "trainer",
+        "writing",
         "watch",
     },
     # The verbs.

@@ -33,8 +33,8 @@ from headstart.progress import Progress, Silent
 from headstart.ragged import Rows, flat, laid, mean_of, rows_of
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
 from headstart.schema import SPEECH, Choice, Figure, Sample
-from headstart.speech.learning import learn_to_write, plan_writing
 from headstart.tasks.base import Task
+from headstart.writing.learning import learn_to_write, plan_writing
 
 AUTO = "auto"
 PROBE = "probe"

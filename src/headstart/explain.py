@@ -12,7 +12,7 @@ from headstart.job import Job, plan
 from headstart.opening import TEST_SHARE, open_data
 from headstart.progress import Silent
 from headstart.schema import SPEECH, Phase
-from headstart.speech.learning import plan_writing
+from headstart.writing.learning import plan_writing
 
 
 def explain(

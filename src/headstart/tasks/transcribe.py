@@ -74,7 +74,7 @@ class Transcribe:
         raise NotImplementedError
 
     def loss(self, logits: torch.Tensor, encoded: Any, smoothing: float) -> torch.Tensor:
-        """Refuse: what is lost is a lesson's to say (`speech/lessons.py`)."""
+        """Refuse: what is lost is a lesson's to say (`writing/lessons.py`)."""
         raise NotImplementedError
 
     def probabilities(self, logits: np.ndarray, temperature: float) -> np.ndarray:

@@ -35,12 +35,12 @@ from headstart.registry import MODALITIES, STRATEGIES, TASKS
 from headstart.schema import Choice, Phase, Sample
 from headstart.speech.frames import characters_of, spell
 from headstart.speech.hearing import speech_spec
-from headstart.speech.lessons import Dictation, Spelling
 from headstart.speech.lines import hear_language, most_often
 from headstart.speech.model import Scribe
 from headstart.strategies.base import Facts
 from headstart.teaching import Outcome
 from headstart.trainer import Fetch, train
+from headstart.writing.lessons import Dictation, Spelling
 
 ASKED = 64
 """So many clips are asked for their language."""

@@ -1,0 +1,1 @@
+"""Learning to write down what is said."""
