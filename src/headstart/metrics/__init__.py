@@ -18,9 +18,11 @@ from headstart.metrics.intervals import (
 from headstart.metrics.multi import measure_multi, multi_scores
 from headstart.metrics.ranking import rank_measures
 from headstart.metrics.single import confusion, macro, macro_f1, measure_single, single_scores
+from headstart.metrics.transcripts import align_words, measure_transcripts, word_accuracy
 
 __all__ = [
     "Resamples",
+    "align_words",
     "confusion",
     "draw",
     "grade_figures",
@@ -28,6 +30,7 @@ __all__ = [
     "macro_f1",
     "measure_multi",
     "measure_single",
+    "measure_transcripts",
     "multi_scores",
     "paired",
     "paired_difference",
@@ -37,4 +40,5 @@ __all__ = [
     "share_interval",
     "single_scores",
     "wilson",
+    "word_accuracy",
 ]
