@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart import __version__, by_stage, domain, forgetting, model_folder, patches
+from headstart.asked import labels_of
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import stronger_on_this_machine
 from headstart.check import examine, find_mislabels
@@ -29,7 +30,7 @@ from headstart.progress import Progress, Silent
 from headstart.ragged import flat
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable, labels_of
+from headstart.schema import Sample, Unreadable
 from headstart.tasks.base import Task
 
 FORMAT = 1
