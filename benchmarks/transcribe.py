@@ -80,6 +80,7 @@ WRITES = {
     "encoder_ffn_dim": 768,
     "decoder_ffn_dim": 768,
     "max_source_positions": 500,
+    "init_std": 0.07,
     "max_target_positions": 200,
     "suppress_tokens": [],
     "begin_suppress_tokens": [],

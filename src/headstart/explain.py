@@ -64,7 +64,7 @@ def explain(
     for name in names:
         check_stages(replace(job, strategy=name), opened)
         asked = replace(job, strategy=name)
-        phases = plan_writing(asked, opened) if writes else plan(asked, opened.depth)
+        phases = plan_writing(asked, opened) if writes else plan(asked, opened)
         steps.append(
             {
                 "strategy": name,

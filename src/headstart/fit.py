@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart import __version__, by_stage, domain, forgetting, model_folder, patches
+from headstart.asked import labels_of
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import stronger_on_this_machine
 from headstart.check import examine, find_mislabels
@@ -29,7 +30,7 @@ from headstart.progress import Progress, Silent
 from headstart.ragged import flat
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable, labels_of
+from headstart.schema import Sample, Unreadable
 from headstart.speech.model import Scribe
 from headstart.tasks.base import Task
 
@@ -113,7 +114,14 @@ def fit(
     )
     modality, net = opened.modality, opened.backbone
     reference = forgetting.remembered(remember, name_of(remember), modality, net.spec)
-    asked = Job(opened.found.samples, (), opened.task, strategy=strategy, unfreeze=unfreeze)
+    asked = Job(
+        opened.found.samples,
+        (),
+        opened.task,
+        backbone=opened.source,
+        strategy=strategy,
+        unfreeze=unfreeze,
+    )
     check_stages(asked, net)
     _announce(opened.count, net, modality, strategy, about, progress)
     sealed = seal_test(opened, task=task, seed=seed, strict=strict, progress=progress)
@@ -126,7 +134,7 @@ def fit(
         labels=labels,
         task=kind.name,
         modality=modality.name,
-        backbone=backbone or net.name,
+        backbone=opened.source,
         strategy=strategy,
         seed=seed,
         seconds=budget,

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from headstart import dataset
+from headstart.asked import Words
 from headstart.backbones.base import Backbone, State
 from headstart.backbones.source import open_backbone, open_writer
 from headstart.dataset.splits import folds as cut_folds
@@ -35,7 +36,7 @@ from headstart.job import Job, plan
 from headstart.metrics import paired, wilson
 from headstart.modalities.base import Arrays, Modality
 from headstart.model import Model
-from headstart.schema import Figure, InputSpec, Sample, Words
+from headstart.schema import Figure, InputSpec, Sample
 
 GENERATED = 128
 MOST = 256
@@ -105,9 +106,7 @@ def look_back(
     """
     if model.backbone.fingerprint() == untrained:
         return _nothing("Nothing was forgotten: the backbone was not touched.")
-    if any(
-        each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone.depth)
-    ):
+    if any(each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone)):
         return _nothing("All was forgotten on purpose: the weights were made anew.")
     reopen = open_writer if model.backbone.decoder else open_backbone
     before = reopen(job.backbone, offline=job.offline)

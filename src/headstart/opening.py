@@ -32,13 +32,15 @@ TEST_SHARE = 0.2
 class Opened:
     """Data as they were listed, and a backbone that takes them; nothing was computed yet.
 
-    `task` is what they are thought to be for, until the targets are looked at.
+    `source` is where the backbone was opened from, and can be again. `task` is what the data are
+    thought to be for, until the targets are looked at.
     """
 
     name: str
     modality: Modality
     found: Dataset
     backbone: Backbone
+    source: str
     task: str
 
     @property
@@ -112,10 +114,11 @@ def open_data(
     )
     for note in found.notes:
         progress.say(note)
-    find = open_writer if transcript else open_backbone
-    opened = find(backbone or f"bundled/{modality.name}", offline=offline)
+    source = backbone or f"bundled/{modality.name}"
+    opened = (open_writer if transcript else open_backbone)(source, offline=offline)
     require_fitting(opened, modality, name_of(data))
-    return Opened(name_of(data), modality, found, opened, SPEECH if transcript else SINGLE)
+    task = SPEECH if transcript else SINGLE
+    return Opened(name_of(data), modality, found, opened, source, task)
 
 
 def seal_test(

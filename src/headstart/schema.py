@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from headstart.tokenized import Tokenized
 
@@ -168,48 +168,10 @@ class SpeechSpec(Tokenized, AudioSpec):
 
 
 @dataclass(frozen=True)
-class Words:
-    """A text that is asked about word by word: one row for each of its words.
-
-    `text` is the text, or the path of one. `places` are where its words begin and end; where none
-    are given, the text modality finds the words.
-    """
-
-    asked: ClassVar[str] = "words"
-    text: Any
-    places: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What is right for each word of a text, as BIO: `B-person`, `I-person`, `O`.
-
-    `places` are where the words stand.
-    """
-
-    each: tuple[str, ...]
-    places: tuple[tuple[int, int], ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Return the type of each thing that is named, in order."""
-        return tuple(tag[2:] for tag in self.each if tag.startswith("B-"))
-
-
-@dataclass(frozen=True)
 class Said:
     """What is said in a recording: what a transcript of it should be. It has no labels."""
 
     text: str
-
-
-def labels_of(target: Any) -> tuple[str, ...]:
-    """Return the labels of a target: one, several, or none."""
-    if target is None or isinstance(target, Said):
-        return ()
-    if isinstance(target, Tags):
-        return target.labels
-    return tuple(map(str, target)) if isinstance(target, tuple) else (str(target),)
 
 
 @dataclass(frozen=True)
@@ -316,22 +278,6 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A stretch of a recording, in seconds, and what was said in it."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Transcript(Prediction):
-    """What was said in a recording: the whole text is the `label`, its `segments` say when."""
-
-    segments: tuple[Segment, ...] = ()
-
-
-@dataclass(frozen=True)
 class Span:
     """A stretch of a text that something is said of; `start` and `end` count its characters."""
 
@@ -347,6 +293,22 @@ class Marked(Prediction):
     """A prediction that points at places in the input: the `spans` that its labels are of."""
 
     spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording, in seconds, and what was said in it."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript(Prediction):
+    """What was said in a recording: the whole text is the `label`, its `segments` say when."""
+
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)

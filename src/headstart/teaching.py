@@ -16,14 +16,14 @@ from headstart.schema import Phase
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training side came to, judged on the validation side.
+    """What one pass over the training side came to, judged on the validation side if there is one.
 
     `watched` is what `Lesson.watch` said of it, where it was asked.
     """
 
     number: int
     loss: float
-    score: float
+    score: float | None
     seconds: float
     watched: float | None = None
 
@@ -32,7 +32,7 @@ class Epoch:
 class Outcome:
     """What a phase came to: its epochs, which of them was kept, and why it ended.
 
-    `kept` is 0 where no epoch did better than what the phase began with.
+    `kept` is 0 where what the phase began with was surely better than what came of it.
     """
 
     epochs: tuple[Epoch, ...]
@@ -43,19 +43,22 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Judged:
-    """A state judged: its score, which is to be high, its loss, and what it answered."""
+    """A state judged: its score, which is to be high, and what it answered."""
 
     score: float
-    loss: float
     answers: np.ndarray
 
 
 class Teaching(Protocol):
-    """What is learnt from: `learning` are the positions that an epoch goes over."""
+    """What is learnt from, what is judged by, and how."""
 
     @property
     def learning(self) -> np.ndarray:
         """Return the positions that an epoch goes over; one may come several times."""
+
+    @property
+    def validating(self) -> np.ndarray:
+        """Return the positions that states are judged by; none where all are learnt from."""
 
     @property
     def watch(self) -> Callable[[], float] | None:

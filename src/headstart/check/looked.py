@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.schema import Finding, Said, Sample, Unreadable, labels_of
+from headstart.asked import labels_of
+from headstart.schema import Finding, Said, Sample, Unreadable
 
 SHOWN = 40
 NAMED_AT_MOST = 1000
