@@ -56,6 +56,8 @@ FLOORS = {
         "keep",
         "learn",
         "matrix",
+        "memory",
+        "mirrors",
         "model",
         "model_folder",
         "norms",
@@ -69,6 +71,7 @@ FLOORS = {
         "strategies",
         "tasks",
         "trainer",
+        "validation",
         "watch",
     },
     # The verbs.
