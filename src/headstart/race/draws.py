@@ -22,7 +22,7 @@ class Draws:
         self.pool = sealed.sides.train
         if not isinstance(sealed.task, OneRow):
             raise UserError(
-                f"A race counts labels of whole inputs, and the task '{sealed.task.name}' has none.",
+                f"A race counts labels of whole inputs; the task '{sealed.task.name}' has none.",
                 "Compare strategies with `headstart fit --strategy`.",
             )
         self.encoded = sealed.task.encode([each.target for each in self.pool], sealed.labels)
