@@ -28,7 +28,7 @@ import transformers
 
 import headstart as hs
 from headstart import features
-from headstart.activations import at_boundary
+from headstart.activations import PLAIN, at_boundary
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_writer
 from headstart.evaluate import judge
@@ -137,7 +137,7 @@ class Said16:
         self.backbone: Backbone = open_writer(str(folder))
         self.boundary = self.backbone.hearing if kind == "whisper" else 1
         self.fetch = at_boundary(
-            samples, MODALITIES.get("audio")(), self.backbone, self.boundary, 1, "float32"
+            samples, MODALITIES.get("audio")(), self.backbone, self.boundary, PLAIN, "float32"
         )
         texts = [plain(sample.target.text) for sample in samples]
         everyone = np.arange(len(samples))
@@ -220,7 +220,7 @@ def asked(model: Scribe, samples: list[Sample]) -> dict[str, float]:
 def through_the_encoder(said: Said16) -> dict[str, Any]:
     """Time an epoch's losses and gradients from stored states, and with the encoder run again."""
     modality, backbone = MODALITIES.get("audio")(), said.backbone
-    raw = at_boundary(said.samples, modality, backbone, 0, 1, "float32")
+    raw = at_boundary(said.samples, modality, backbone, 0, PLAIN, "float32")
 
     def anew(pairs: Any) -> dict[str, torch.Tensor]:
         return features.to_boundary(backbone, raw(pairs), backbone.hearing)

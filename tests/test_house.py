@@ -58,6 +58,8 @@ FLOORS = {
         "keep",
         "learn",
         "matrix",
+        "memory",
+        "mirrors",
         "model",
         "model_folder",
         "norms",
@@ -73,6 +75,7 @@ FLOORS = {
         "teaching",
         "trainer",
         "writing",
+        "validation",
         "watch",
     },
     # The verbs.

@@ -46,7 +46,6 @@ from headstart.race.shelf import Kept
 from headstart.race.worth import SCRATCH
 from headstart.registry import TASKS
 from headstart.schema import SPEECH
-from headstart.tasks.base import OneRow
 
 KEPT_ONLY = ("draws", "took")
 """What is kept of a run for figures over all of them, and not written to the record."""
@@ -253,7 +252,7 @@ class _Contest:
             last = now
         baselines = [always_same(self.sealed, self.draws, judge)]
         model = plain_of(self.opened.modality.name)
-        if model is not None and isinstance(self.sealed.task, OneRow):
+        if model is not None:
             plainly = Plainly(model, self.opened.modality, self.draws, judge, self.progress)
             wanted = baselines_of(self.counts, self.seeds)
             for asked, answer in executor.map(
@@ -294,7 +293,7 @@ class _Contest:
             "data": {
                 "source": self.opened.name,
                 "modality": self.opened.modality.name,
-                "labels": list(self.draws.labels),
+                "labels": list(sealed.labels),
                 "n_pool": len(sides.train),
                 "n_test": len(sides.test),
                 "split": split,

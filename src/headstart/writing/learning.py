@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from headstart import defaults
-from headstart.activations import at_boundary
+from headstart.activations import PLAIN, at_boundary
 from headstart.adapters import Adapters, insert, require_layers
 from headstart.backbones.base import Backbone, Characters
 from headstart.backbones.source import fresh_weights, open_writer
@@ -153,7 +153,7 @@ class _Writing:
             self.modality,
             self.backbone,
             boundary,
-            1,
+            PLAIN,
             self.precision,
             self.progress,
         )
