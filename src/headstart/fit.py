@@ -151,6 +151,8 @@ def fit(
         raise_none_readable(testing.set_aside)
 
     kind = _task(task, learning.samples, progress)
+    learning = _placed(learning, kind, modality, opened)
+    testing = _placed(testing, kind, modality, opened) if testing else None
     labels = kind.labels([sample.target for sample in learning.samples])
     sides = _divide(learning, testing, kind, labels, modality, seed)
     progress.say(sides.sentence)
@@ -245,6 +247,11 @@ def _task(name: str | None, samples: Sequence[Sample], progress: Progress) -> Ta
     chosen = next(task for task in (TASKS.get(n)() for n in TASKS.names()) if task.suits(targets))
     progress.say(f"Task: {chosen.name}, judged by {chosen.headline}.")
     return chosen
+
+
+def _placed(found: Survey, task: Task, modality: Modality, backbone: Backbone) -> Survey:
+    """Return a survey whose targets say where their rows stand, if the task has to know."""
+    return replace(found, samples=task.place(found.samples, modality, backbone.spec))
 
 
 def _divide(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from headstart.errors import DataError
-from headstart.schema import Sample, Tags, Unreadable
+from headstart.schema import Answers, Sample, Tags, Unreadable
 
 MOST_LABELS = 10_000
 FEW_ROWS = 40
@@ -44,7 +44,7 @@ def require_trainable(samples: Sequence[Sample], *, multi: bool = False) -> None
             "No usable example was found.",
             "Each example needs a file that can be read and a label.",
         )
-    if isinstance(samples[0].target, Tags):
+    if isinstance(samples[0].target, Tags | Answers):
         return  # what the task asks of them, it says itself
     counts = _count(sample.target for sample in samples)
     _refuse_identifiers(counts, len(samples), multi)

@@ -19,7 +19,7 @@ from headstart.modalities.base import Arrays
 from headstart.modalities.text_read import Parts, read_text
 from headstart.modalities.text_tokens import bare, open_tokenizer
 from headstart.modalities.text_words import find_words
-from headstart.schema import TextSpec, Words
+from headstart.schema import Passage, TextSpec, Words
 
 MOST_OVERLAP = 64
 STAND_IN = "."
@@ -127,6 +127,8 @@ def _window(
     return arrays
 
 
-def parts_of(raw: Parts | Words) -> Parts:
+def parts_of(raw: Parts | Words | Passage) -> Parts:
     """Return the texts of a decoded input, as which it is known again and shown."""
+    if isinstance(raw, Passage):
+        return (raw.question, raw.text)
     return (raw.text,) if isinstance(raw, Words) else raw

@@ -39,6 +39,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "brier": ("Brier score", "squared error of the probabilities; lower is better"),
     "grade_error": ("Grades off", "by how many grades answers are off on average; lower is better"),
     "within_one_grade": ("Within one grade", "answers that are right or one grade off"),
+    "answer_f1": ("Answer F1", "how many words answers have in common with the right ones"),
     "entity_f1": ("Entity F1", "things named with the right type, beginning and end"),
     "entity_precision": ("Entity precision", "how many of the things that it names are right"),
     "entity_recall": ("Entity recall", "how many of the things that are there it finds"),
