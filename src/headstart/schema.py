@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 SINGLE = "classify"
 MULTI = "multilabel"
+ANSWERING = "answer"
 
 
 @dataclass(frozen=True)

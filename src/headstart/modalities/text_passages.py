@@ -14,7 +14,7 @@ import numpy as np
 
 from headstart.modalities.base import Arrays
 from headstart.modalities.text_read import read_text
-from headstart.modalities.text_rows import STAND_IN, cut, vary_words
+from headstart.modalities.text_rows import LEFT_OUT, STAND_IN, cut
 from headstart.modalities.text_tokens import bare, open_tokenizer
 from headstart.schema import Located, Passage, TextSpec
 
@@ -36,14 +36,14 @@ def fingerprint_passage(raw: Passage) -> str:
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
 
-def vary_passage(raw: Passage, chance: np.random.Generator) -> Passage:
-    """Return the question with a few words hidden; the text, and so the rows, stay."""
-    return Passage(" ".join(vary_words(raw.question.split(), chance)), raw.text)
+def passage_windows(
+    raw: Passage, spec: TextSpec, chance: np.random.Generator | None = None
+) -> list[Arrays]:
+    """Return the windows of a text, each beside the question, with their rows marked.
 
-
-def passage_windows(raw: Passage, spec: TextSpec) -> list[Arrays]:
-    """Return the windows of a text, each beside the question, with their rows marked."""
-    return [arrays for arrays, _ in _windows(raw, spec)]
+    By chance a few tokens of the question are hidden; the text, and so the rows, stay.
+    """
+    return [arrays for arrays, _ in _windows(raw, spec, chance)]
 
 
 def locate_passage(raw: Passage, spec: TextSpec) -> Located:
@@ -56,11 +56,17 @@ def locate_passage(raw: Passage, spec: TextSpec) -> Located:
     return Located(raw.text, tuple(places))
 
 
-def _windows(raw: Passage, spec: TextSpec) -> list[tuple[Arrays, list[tuple[int, int]]]]:
+def _windows(
+    raw: Passage, spec: TextSpec, chance: np.random.Generator | None = None
+) -> list[tuple[Arrays, list[tuple[int, int]]]]:
     tokenizer = open_tokenizer(spec.content, spec.length, "longest_first")
     frame = _frame(spec.content, spec.length)
     free = spec.length - sum(len(ids) for ids, _ in frame)
     asked = bare(tokenizer, raw.question).ids[: free // 2]
+    if chance is not None:
+        hidden = chance.random(len(asked)) < chance.uniform(0, LEFT_OUT)
+        stand_in = bare(tokenizer, STAND_IN).ids[-1]
+        asked = [stand_in if hide else each for hide, each in zip(hidden, asked, strict=True)]
     whole = bare(tokenizer, raw.text)
     room = free - len(asked)
     found = []

@@ -15,7 +15,7 @@ import numpy as np
 
 from headstart.modalities.base import Arrays
 from headstart.modalities.lengths import joined
-from headstart.modalities.text_passages import passage_windows, vary_passage
+from headstart.modalities.text_passages import passage_windows
 from headstart.modalities.text_read import Parts
 from headstart.modalities.text_rows import vary_words, word_windows, words_of
 from headstart.modalities.text_tokens import windows
@@ -33,7 +33,7 @@ def make_view(raw: Parts | Words | Passage, spec: TextSpec, key: str, number: in
     seed = hashlib.sha256(f"{key}\n{number}".encode()).digest()
     chance = np.random.Generator(np.random.PCG64(int.from_bytes(seed[:16], "little")))
     if isinstance(raw, Passage):
-        return joined(passage_windows(vary_passage(raw, chance), spec))
+        return joined(passage_windows(raw, spec, chance))
     if isinstance(raw, Words):
         return joined(word_windows(vary_words(words_of(raw), chance), spec))
     lowered = chance.random() < LOWERED

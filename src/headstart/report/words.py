@@ -23,7 +23,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "macro_recall": ("Macro recall", "how much of a class is found, over classes"),
     "micro_precision": ("Micro precision", "how many of the given labels are right"),
     "micro_recall": ("Micro recall", "how many of the right labels are given"),
-    "exact_match": ("Exact match", "examples with every label right"),
+    "exact_match": ("Exact match", "examples that are right in full"),
     "subset_accuracy": ("Exact match", "examples with every label right"),
     "hamming_loss": ("Hamming loss", "share of wrong label decisions; lower is better"),
     "roc_auc": ("ROC AUC", "how well it ranks: 0.5 is chance, 1 is perfect"),

@@ -17,6 +17,7 @@ from headstart.metrics.intervals import share_interval
 from headstart.modalities.base import Modality
 from headstart.ragged import Ragged, end_to_end
 from headstart.schema import (
+    ANSWERING,
     Answers,
     Evaluation,
     InputSpec,
@@ -41,7 +42,7 @@ class Answer:
     answer can be learnt where the data has such questions.
     """
 
-    name = "answer"
+    name = ANSWERING
     headline = "answer_f1"
     kind: Kind = "sigmoid"
     guess = "the same stretch of every text"
