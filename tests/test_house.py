@@ -25,6 +25,7 @@ CODE = sorted(
 FLOORS = {
     # The ground: words and numbers, no torch.
     0: {
+        "asked",
         "defaults",
         "errors",
         "metrics",

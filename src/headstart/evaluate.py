@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from headstart import dataset, features
+from headstart.asked import labels_of
 from headstart.errors import DataError
 from headstart.job import group_numbers
 from headstart.model import Model
 from headstart.progress import Progress, Silent
 from headstart.ragged import laid
-from headstart.schema import Evaluation, Sample, Unreadable, labels_of
+from headstart.schema import Evaluation, Sample, Unreadable
 from headstart.tasks.base import refuse_other_task
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart import __version__, dataset, domain, features, forgetting, model_folder
+from headstart.asked import labels_of
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, stronger_on_this_machine
 from headstart.check import examine, find_mislabels
@@ -30,7 +31,7 @@ from headstart.ragged import flat
 from headstart.recognise import recognise, require_fitting
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable, labels_of
+from headstart.schema import Sample, Unreadable
 from headstart.tasks.base import Task, refuse_other_task
 
 FORMAT = 1

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from headstart import dataset
+from headstart.asked import Words
 from headstart.backbones.base import Backbone, State
 from headstart.backbones.source import open_backbone
 from headstart.dataset.splits import folds as cut_folds
@@ -35,7 +36,7 @@ from headstart.job import Job, plan
 from headstart.metrics import paired, wilson
 from headstart.modalities.base import Arrays, Modality
 from headstart.model import Model
-from headstart.schema import Figure, InputSpec, Sample, Words
+from headstart.schema import Figure, InputSpec, Sample
 
 GENERATED = 128
 MOST = 256

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from headstart.adapters import Adapters
+from headstart.asked import Located, Passage
 from headstart.backbones.base import ROWS, Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
@@ -23,7 +24,7 @@ from headstart.modalities.base import Arrays, Modality
 from headstart.novelty import Novelty
 from headstart.precision import at_precision
 from headstart.ragged import Ragged, Rows, end_to_end, flat
-from headstart.schema import Choice, Located, Passage, Point, Prediction, Sample, Unreadable
+from headstart.schema import Choice, Point, Prediction, Sample, Unreadable
 from headstart.tasks.base import Task
 
 

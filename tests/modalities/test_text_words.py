@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from headstart.asked import Words
 from headstart.errors import UnreadableInput
 from headstart.modalities.lengths import joined, rejoined, together, windows_of
 from headstart.modalities.text import Text
 from headstart.modalities.text_rows import cut
 from headstart.modalities.text_words import find_words
-from headstart.schema import TextSpec, Words
+from headstart.schema import TextSpec
 from tests.standing import files
 
 CONTENT = files("text")["tokenizer.json"].decode()

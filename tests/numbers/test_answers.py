@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from headstart import metrics
+from headstart.asked import Answers, Located
 from headstart.calibrate import log_losses
 from headstart.ragged import Ragged
-from headstart.schema import Answers, Located
 from headstart.tasks.answer import Answer
 from headstart.tasks.spans import MOST_ROWS, best_spans, mark_rows
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from headstart.asked import Tags, labels_of
 from headstart.check.looked import Looked, count_labels, count_things, name_files
-from headstart.schema import Finding, Tags, labels_of
+from headstart.schema import Finding
 
 FEW = 10
 LOPSIDED = 10.0

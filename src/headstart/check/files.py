@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from pathlib import PurePath
 
+from headstart.asked import labels_of
 from headstart.check.looked import NAMED_AT_MOST, Looked, count_things, name_files
-from headstart.schema import Finding, Unreadable, labels_of
+from headstart.schema import Finding, Unreadable
 
 SHARE_BY_CHANCE = 0.1
 LEAST_EXPECTED = 10.0

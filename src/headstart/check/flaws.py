@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from headstart.asked import labels_of
 from headstart.check.looked import Looked, count_things, name_files
-from headstart.schema import Finding, labels_of
+from headstart.schema import Finding
 
 
 def find_flaws(looked: Looked) -> list[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from headstart.asked import labels_of
 from headstart.check.looked import Looked, name_files
-from headstart.schema import Finding, labels_of
+from headstart.schema import Finding
 
 LEAST = 20
 OFTEN = 0.5

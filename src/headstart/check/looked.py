@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.schema import Finding, Sample, Unreadable, labels_of
+from headstart.asked import labels_of
+from headstart.schema import Finding, Sample, Unreadable
 
 NAMED_AT_MOST = 1000
 """A finding names this many files; its `count` says how many there are."""

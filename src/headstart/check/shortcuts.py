@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from headstart.asked import labels_of
 from headstart.check.looked import Looked, name_files
 from headstart.check.shape import scalar_facts
-from headstart.schema import Finding, labels_of
+from headstart.schema import Finding
 
 FOLDS = 5
 RANGES = 12

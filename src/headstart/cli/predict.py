@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headstart.asked import Passage
 from headstart.cli import options
 from headstart.cli.spans import SPAN_COLUMNS, span_rows, write_span_text
 from headstart.cli.terminal import margin, one_line, write_json
 from headstart.errors import UnknownName, UserError, closest
-from headstart.schema import ANSWERING, Marked, Passage
+from headstart.schema import ANSWERING, Marked
 
 if TYPE_CHECKING:
     from headstart.model import Model

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from headstart.asked import Tags, Words
 from headstart.dataset.encodings import decode
 from headstart.dataset.tagging import TAG, convert
 from headstart.dataset.trainable import Dataset
 from headstart.errors import DataError
-from headstart.schema import Sample, Tags, Words
+from headstart.schema import Sample
 
 SUFFIXES = frozenset({".conll", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".bilou"})
 PERHAPS = frozenset({".txt", ".tsv", ".tab"})

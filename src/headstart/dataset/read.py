@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from headstart.asked import labels_of
 from headstart.dataset.conll import holds_tags, read_conll
 from headstart.dataset.folder import read_folder
 from headstart.dataset.rows import Columns, read_rows
@@ -17,7 +18,7 @@ from headstart.dataset.tablefile import read_table_file
 from headstart.dataset.trainable import Dataset, quote_some, require_trainable
 from headstart.dataset.walk import refuse_missing, some_files
 from headstart.errors import DataError
-from headstart.schema import Sample, Stretch, Unreadable, labels_of
+from headstart.schema import Sample, Stretch, Unreadable
 
 GLANCED = 1000
 

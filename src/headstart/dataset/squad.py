@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from headstart.asked import Answers, Passage
 from headstart.dataset.encodings import decode
 from headstart.dataset.trainable import Dataset
 from headstart.errors import DataError
-from headstart.schema import Answers, Passage, Sample
+from headstart.schema import Sample
 
 SHOWN = 3
 

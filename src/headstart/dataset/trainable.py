@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from headstart.asked import Answers, Tags
 from headstart.errors import DataError
-from headstart.schema import Answers, Sample, Tags, Unreadable
+from headstart.schema import Sample, Unreadable
 
 MOST_LABELS = 10_000
 FEW_ROWS = 40

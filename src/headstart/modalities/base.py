@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from headstart.schema import InputSpec, Located
+from headstart.asked import Located
+from headstart.schema import InputSpec
 
 Arrays = dict[str, np.ndarray]
 """One prepared example: per-sample arrays by name, in the smallest dtype that loses nothing.

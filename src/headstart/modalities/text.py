@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.asked import Located, Passage, Words
 from headstart.modalities.base import Arrays, State
 from headstart.modalities.lengths import joined, together
 from headstart.modalities.text_facts import read_facts
@@ -31,7 +32,7 @@ from headstart.modalities.text_rows import (
 from headstart.modalities.text_tokens import windows
 from headstart.modalities.text_twins import find_twins, sketch
 from headstart.modalities.text_views import make_view
-from headstart.schema import InputSpec, Located, Passage, TextSpec, Words
+from headstart.schema import InputSpec, TextSpec
 
 SHOWN = 600
 SHOWN_WITH_MARKS = 4000

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from headstart.asked import Located, Passage
 from headstart.modalities.base import Arrays
 from headstart.modalities.text_read import read_text
 from headstart.modalities.text_rows import LEFT_OUT, STAND_IN, cut
 from headstart.modalities.text_tokens import bare, open_tokenizer
-from headstart.schema import Located, Passage, TextSpec
+from headstart.schema import TextSpec
 
 OVERLAP = 96
 """Tokens that two windows share, a quarter of the room at most: few answers are longer."""

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from headstart.asked import Passage, Words
 from headstart.errors import UnreadableInput
 from headstart.modalities.base import Arrays
 from headstart.modalities.text_read import Parts, read_text
 from headstart.modalities.text_tokens import bare, open_tokenizer
 from headstart.modalities.text_words import find_words
-from headstart.schema import Passage, TextSpec, Words
+from headstart.schema import TextSpec
 
 MOST_OVERLAP = 64
 STAND_IN = "."

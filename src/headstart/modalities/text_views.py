@@ -13,13 +13,14 @@ import hashlib
 
 import numpy as np
 
+from headstart.asked import Passage, Words
 from headstart.modalities.base import Arrays
 from headstart.modalities.lengths import joined
 from headstart.modalities.text_passages import passage_windows
 from headstart.modalities.text_read import Parts
 from headstart.modalities.text_rows import vary_words, word_windows, words_of
 from headstart.modalities.text_tokens import windows
-from headstart.schema import Passage, TextSpec, Words
+from headstart.schema import TextSpec
 
 MOST_LEFT_OUT = 0.1
 SWAPPED = 0.25

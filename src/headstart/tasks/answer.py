@@ -10,24 +10,14 @@ import numpy as np
 import torch
 
 from headstart import metrics
+from headstart.asked import Answers, Located, Passage
 from headstart.errors import DataError, UnreadableInput
 from headstart.heads import Kind
 from headstart.metrics.calibration import calibration_figure, weighted_mean
 from headstart.metrics.intervals import share_interval
 from headstart.modalities.base import Modality
 from headstart.ragged import Ragged, end_to_end
-from headstart.schema import (
-    ANSWERING,
-    Answers,
-    Evaluation,
-    InputSpec,
-    Located,
-    Marked,
-    Passage,
-    Prediction,
-    Sample,
-    Span,
-)
+from headstart.schema import ANSWERING, Evaluation, InputSpec, Marked, Prediction, Sample, Span
 from headstart.tasks.base import SHOWN_MISTAKES
 from headstart.tasks.spans import Candidate, best_spans, mark_rows
 

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from headstart.asked import Located
 from headstart.errors import DataError, closest
 from headstart.heads import Kind
 from headstart.modalities.base import Modality
-from headstart.schema import Evaluation, InputSpec, Located, Prediction, Sample
+from headstart.schema import Evaluation, InputSpec, Prediction, Sample
 
 SHOWN_MISTAKES = 48
 """How many of the worst mistakes an evaluation lists."""

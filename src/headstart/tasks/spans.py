@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.schema import Located
+from headstart.asked import Located
 
 MOST_ROWS = 40
 """Tokens of the longest answer."""

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from headstart import metrics
+from headstart.asked import Tags, Words
 from headstart.errors import DataError
 from headstart.heads import Kind
 from headstart.metrics.entities import Entities
 from headstart.ragged import Ragged, end_to_end
-from headstart.schema import Evaluation, Marked, Prediction, Span, Tags, Words
+from headstart.schema import Evaluation, Marked, Prediction, Span
 from headstart.tasks.base import (
     SHOWN_MISTAKES,
     Targeted,
