@@ -115,6 +115,13 @@ def test_the_table_says_what_the_pictures_show():
         assert name in said
 
 
+def test_a_baseline_that_was_asked_once_is_level():
+    html = render(race(counts=(5, 20)))
+    common = next(each for each in drawn(html)["baselines"] if each["name"].startswith("always"))
+    assert common["line"] == [[0, 0.05], [1, 0.05]]
+    assert "always the most common class plain baseline 0.050 0.050" in Page(html).said()
+
+
 def test_all_labels_stand_right_of_every_number():
     data = drawn(render(race(counts=("all", 5, 80), pool=486)))
     assert [draw["key"] for draw in data["draws"]] == ["5", "80", "all"]

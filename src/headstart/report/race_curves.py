@@ -195,6 +195,14 @@ def baselines_of(record: Mapping[str, Any]) -> dict[str, list[Run]]:
     return found
 
 
+def baseline_means(runs: Sequence[Run], found: Sequence[Draw]) -> list[tuple[Draw, float]]:
+    """Return a baseline's mean at each number of labels; what was asked once is level."""
+    if len(runs) == 1:
+        return [(draw, runs[0].test.value) for draw in found]
+    by_draw = [(draw, [run for run in runs if run.draw == draw.key]) for draw in found]
+    return [(draw, mean_of(own)) for draw, own in by_draw if own]
+
+
 def mean_of(runs: Sequence[Run]) -> float:
     """Return the mean headline of some runs."""
     return sum(run.test.value for run in runs) / len(runs)

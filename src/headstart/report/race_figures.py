@@ -11,10 +11,10 @@ from headstart.report.names import clean
 from headstart.report.race_curves import (
     ALL,
     Draw,
+    baseline_means,
     baselines_of,
     draws,
     mean_by_step,
-    mean_of,
     runs_of,
     span,
     summaries,
@@ -174,14 +174,8 @@ class _Race:
 
     def _baseline(self, panel: Any, name: str, number: int) -> None:
         """Draw a baseline as a thin line that bears its name."""
-        runs = self.baselines[name]
-        means = [
-            (draw.place, mean_of(own))
-            for draw in self.draws
-            if (own := [run for run in runs if run.draw == draw.key])
-        ]
-        if len(means) == 1:
-            means = [(draw.place, means[0][1]) for draw in self.draws]
+        found = baseline_means(self.baselines[name], self.draws)
+        means = [(draw.place, mean) for draw, mean in found]
         places, values = zip(*means, strict=True) if means else ((), ())
         dashes = ("-", (0, (1, 1.5)), (0, (5, 1.5)))[number % 3]
         panel.plot(places, values, color=SOFT, linewidth=0.8, linestyle=dashes)

@@ -111,7 +111,6 @@ function drawLabels(svg, width, state) {
   race.baselines.forEach((baseline) => {
     const way = baseline.line.map(([draw, value]) => [x(race.draws[draw].place), y(value)]);
     if (!way.length) return;
-    // What was asked once does not hang on the number of labels.
     if (way.length === 1) way.splice(0, 1, [box.left, way[0][1]], [box.right, way[0][1]]);
     means.append(make('path', { class: 'baseline', d: line(way) }));
     nameBaseline(means, baseline, way, state, drawn);

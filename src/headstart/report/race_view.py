@@ -11,11 +11,11 @@ from headstart.report.race_curves import (
     Draw,
     Line,
     Run,
+    baseline_means,
     baselines_of,
     draws,
     mean_by_seconds,
     mean_by_step,
-    mean_of,
     runs_of,
     span,
     summaries,
@@ -117,12 +117,12 @@ class _Shown:
                 )
             rows.append({"strategy": strategy, "name": name(key), "cells": cells})
         for baseline, runs in self.baselines.items():
-            values = [[run.test.value for run in runs if run.draw == d.key] for d in self.draws]
+            means = {draw.key: mean for draw, mean in baseline_means(runs, self.draws)}
             rows.append(
                 {
                     "strategy": None,
                     "name": name(baseline),
-                    "cells": [_plain_cell(each) for each in values],
+                    "cells": [_plain_cell(means.get(draw.key)) for draw in self.draws],
                 }
             )
         return rows
@@ -163,9 +163,8 @@ class _Shown:
                         if run.draw in at
                     ],
                     "line": [
-                        [at[d.key], _short(mean_of(own))]
-                        for d in self.draws
-                        if (own := [run for run in runs if run.draw == d.key])
+                        [at[draw.key], _short(mean)]
+                        for draw, mean in baseline_means(runs, self.draws)
                     ],
                 }
                 for baseline, runs in self.baselines.items()
@@ -258,10 +257,9 @@ def _pairs(line: Line) -> list[list[float]]:
     return [[_short(place), _short(value)] for place, value in line]
 
 
-def _plain_cell(values: Sequence[float]) -> dict[str, Any] | None:
-    if not values:
+def _plain_cell(mean: float | None) -> dict[str, Any] | None:
+    if mean is None:
         return None
-    mean = sum(values) / len(values)
     return {"value": decimals(mean), "band": "", "seconds": "", "best": False}
 
 
