@@ -50,11 +50,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 	@echo "Ready: $(BIN)/headstart --help"
 
-demo: setup  ## Train on an example drawn on the spot, and name the report
-	$(BIN)/python -c 'import pathlib, headstart.examples.leaves as leaves; leaves.draw_leaves(pathlib.Path("build/demo/leaves"), 40)'
-	rm -rf build/demo/model
-	HEADSTART_HOME=build/demo/home $(BIN)/headstart fit build/demo/leaves --out build/demo/model
-	@echo "The report: $(CURDIR)/build/demo/model/report.html"
+demo: setup  ## Check, fit and race on pictures drawn on the spot; names report and race
+	HEADSTART_HOME=build/demo/home $(BIN)/headstart demo --out build/demo/example
 
 test: setup lint types  ## Lint, types and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"

@@ -175,6 +175,25 @@ def test_the_climb_compares_rungs_text_by_text(net, tmp_path):
     assert {"partial", "full"} <= tried
 
 
+def test_right_to_left_and_mixed_scripts(net, tmp_path):
+    other = [("שלום", "O"), ("مرحبا", "B-good"), ("你好", "O"), ("🙂", "O"), ("\ufe0f", "O")]
+    texts = [[*text, *other] for text in sentences(16)]
+    data = write_conll(tmp_path / "t.conll", texts)
+    model = hs.fit(data, backbone=net, strategy="probe", pictures=False)
+    said = "שלום עולם lovely room مرحبا"
+    (prediction,) = model.predict(said)
+    assert all(said[span.start : span.end] == span.text for span in prediction.spans)
+
+
+def test_texts_in_another_encoding_and_with_nul_bytes(tmp_path):
+    data = write_conll(tmp_path / "t.conll", sentences(6))
+    data.write_bytes(data.read_text().encode("utf-16"))
+    assert any("UTF-16" in note for note in check(data).notes)
+    data.write_bytes(b"a B-x\nb\0 O\n")
+    with pytest.raises(DataError, match="NUL bytes, the first in line 2"):
+        check(data)
+
+
 def test_check_looks_at_tagged_texts(tmp_path):
     texts = sentences(20)
     other = [(word, "O") for word, _ in texts[0]]
@@ -191,3 +210,14 @@ def test_what_cannot_be_learnt_is_refused(net, tmp_path):
     ):
         with pytest.raises(DataError, match=said):
             hs.fit(write_conll(tmp_path / "t.conll", texts), backbone=net, strategy="probe")
+
+
+def test_strategies_race_on_tags(net, tmp_path):
+    data = write_conll(tmp_path / "t.conll", sentences(40, words=6))
+    found = hs.race(
+        data, backbone=net, strategies=["scratch", "probe"], labels=[4], seeds=1, time=8
+    )
+    assert found.record["headline"] == "entity_f1"
+    assert found.record["data"]["labels"] == ["bad", "good"]
+    assert {run["strategy"] for run in found.record["runs"]} == {"scratch", "probe"}
+    assert [each["name"] for each in found.record["baselines"]] == ["naming nothing"]

@@ -46,6 +46,7 @@ FLOORS = {
         "calibrate",
         "cost",
         "domain",
+        "executor",
         "features",
         "forgetting",
         "freezing",
@@ -59,9 +60,9 @@ FLOORS = {
         "model_folder",
         "norms",
         "novelty",
-        "precision",
         "plain",
         "patches",
+        "precision",
         "segment",
         "store",
         "strategies",
@@ -70,7 +71,7 @@ FLOORS = {
         "watch",
     },
     # The verbs.
-    3: {"check", "choose", "evaluate", "explain", "fit", "recognise", "resume"},
+    3: {"check", "choose", "evaluate", "explain", "fit", "opening", "race", "recognise", "resume"},
     # The faces. `headstart` itself loads its names lazily from every floor.
     4: {"cli", "sklearn"},
 }
@@ -88,7 +89,7 @@ HOMES = {
     "pyarrow": {"dataset"},
     "rich": {"cli"},
     "scipy": {"metrics"},
-    "sklearn": {"sklearn", "metrics"},
+    "sklearn": {"sklearn", "plain"},
     "soundfile": {"modalities"},
     "soxr": {"modalities"},
     "timm": {"backbones"},
@@ -104,12 +105,14 @@ PUBLIC = [
     "HeadstartError",
     "Model",
     "Prediction",
+    "Race",
     "__version__",
     "check",
     "evaluate",
     "explain",
     "fit",
     "load",
+    "race",
 ]
 
 

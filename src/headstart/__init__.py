@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from headstart.fit import fit
     from headstart.model import Model
     from headstart.model_folder import load
+    from headstart.race.engine import race
+    from headstart.race.record import Race
     from headstart.schema import Prediction
 
 __version__ = "0.1.0"
@@ -26,23 +28,27 @@ _HOMES = {
     "HeadstartError": "headstart.errors",
     "Model": "headstart.model",
     "Prediction": "headstart.schema",
+    "Race": "headstart.race.record",
     "check": "headstart.check",
     "evaluate": "headstart.evaluate",
     "explain": "headstart.explain",
     "fit": "headstart.fit",
     "load": "headstart.model_folder",
+    "race": "headstart.race.engine",
 }
 
 __all__ = [
     "HeadstartError",
     "Model",
     "Prediction",
+    "Race",
     "__version__",
     "check",
     "evaluate",
     "explain",
     "fit",
     "load",
+    "race",
 ]
 
 

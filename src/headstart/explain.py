@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from headstart import cost, dataset, defaults
-from headstart.backbones.source import open_backbone
+from headstart import cost, defaults
 from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
 from headstart.job import Job, plan
-from headstart.recognise import recognise, require_fitting
+from headstart.opening import TEST_SHARE, open_data
+from headstart.progress import Silent
 from headstart.schema import Phase
 
 
@@ -36,27 +36,27 @@ def explain(
     """
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, None)
-    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
-    found = dataset.read(
+    found = open_data(
         data,
-        suffixes=modality.suffixes,
-        inline=modality.inline,
-        timed=modality.timed,
-        input_column=column,
+        backbone=backbone,
+        test=test,
+        image=image,
+        audio=audio,
+        text=text,
         label=label,
         group=group,
         separator=separator,
-        test=test,
+        offline=offline,
+        progress=Silent(),
     )
-    opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
-    require_fitting(opened, modality, str(data))
-    everything = len(found.samples) + len(found.test or ())
-    learnt = len(found.samples) if found.test else round(len(found.samples) * 0.8)
+    opened, modality, samples = found.backbone, found.modality, found.found.samples
+    everything = found.count
+    learnt = len(samples) if found.found.test else round(len(samples) * (1 - TEST_SHARE))
     spent = cost.measure(opened, modality)
     one_pass = everything * spent.below(opened.depth)
     budget = time or defaults.auto_seconds(one_pass)
     names = (PROBE, *defaults.rungs(learnt, opened.depth)) if strategy == AUTO else (strategy,)
-    job = Job(tuple(found.samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
+    job = Job(tuple(samples[:learnt]), (), backbone=opened.name, unfreeze=unfreeze)
     steps = []
     for name in names:
         check_stages(replace(job, strategy=name), opened)
@@ -99,7 +99,7 @@ def _why(phase: Phase, depth: int, samples: int) -> str:
         if phase.boundary
         else f"every step runs all {depth} stages"
     )
-    return (
-        f"train {beside}{opened} on {samples:,} examples for at most {phase.epochs} epochs, "
-        f"or until {phase.patience} bring nothing; {rates}; {below}"
-    )
+    epochs = f"for {phase.epochs} epochs"
+    if phase.patience:
+        epochs = f"for at most {phase.epochs} epochs, or until {phase.patience} bring nothing"
+    return f"train {beside}{opened} on {samples:,} examples {epochs}; {rates}; {below}"

@@ -5,56 +5,36 @@ from __future__ import annotations
 import time as clock
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart import __version__, dataset, domain, features, forgetting, model_folder
+from headstart import __version__, by_stage, domain, forgetting, model_folder, patches
 from headstart.asked import labels_of
 from headstart.backbones.base import Backbone
-from headstart.backbones.source import open_backbone, stronger_on_this_machine
+from headstart.backbones.source import stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make
-from headstart.dataset import splits
-from headstart.errors import DataError, HeadstartError, UserError
-from headstart.evaluate import judge, name_of, plain, raise_none_readable, raise_strict
-from headstart.features import Survey
+from headstart.errors import HeadstartError, UserError
+from headstart.evaluate import judge, name_of, plain
 from headstart.job import Job
 from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS
+from headstart.opening import Sealed, Sides, open_data, seal_test
+from headstart.plain import always
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
 from headstart.ragged import flat
-from headstart.recognise import recognise, require_fitting
 from headstart.registry import TASKS
 from headstart.resume import open_journal
 from headstart.schema import Sample, Unreadable
-from headstart.tasks.base import Task, refuse_other_task
+from headstart.tasks.base import Task
 
 FORMAT = 1
-TEST_SHARE = 0.2
 SHOWN_MISTAKES = 12
-LIKELY = 0.51
-"""A probability at which a label is said."""
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The data cut in two: what may be learnt from, and what is opened once.
-
-    `twins` are the groups of near-duplicates, as positions in what was read (to learn from, then
-    the user's own test). `across` names the groups with members on both sides, which only a user's
-    own split can have.
-    """
-
-    train: tuple[Sample, ...]
-    test: tuple[Sample, ...]
-    sentence: str
-    twins: list[list[int]]
-    across: frozenset[str]
 
 
 def fit(
@@ -117,46 +97,26 @@ def fit(
             progress.say(
                 f"{out} holds a model: it stays until the new one is done, which then replaces it."
             )
-    modality, column = recognise(data, {"image": image, "audio": audio, "text": text})
-    found = dataset.read(
+    opened = open_data(
         data,
-        suffixes=modality.suffixes,
-        inline=modality.inline,
-        timed=modality.timed,
-        input_column=column,
+        backbone=backbone,
+        test=test,
+        image=image,
+        audio=audio,
+        text=text,
         label=label,
         group=group,
         separator=separator,
-        test=test,
+        offline=offline,
+        progress=progress,
     )
-    for note in found.notes:
-        progress.say(note)
-    backbone = backbone or f"bundled/{modality.name}"
-    opened = open_backbone(backbone, offline=offline)
-    require_fitting(opened, modality, name_of(data))
-    reference = forgetting.remembered(remember, name_of(remember), modality, opened.spec)
-    asked = Job(tuple(found.samples), (), backbone=backbone, strategy=strategy, unfreeze=unfreeze)
-    check_stages(asked, opened)
-    count = len(found.samples) + len(found.test or ())
-    _announce(count, opened, modality, strategy, about, progress)
-
-    surveyed = clock.perf_counter()
-    learning = features.survey(found.samples, modality, opened, progress)
-    testing = features.survey(found.test, modality, opened, progress) if found.test else None
-    feature_seconds = clock.perf_counter() - surveyed
-    set_aside = (*found.set_aside, *learning.set_aside, *(testing.set_aside if testing else ()))
-    if strict and set_aside:
-        raise_strict(set_aside[0].name, set_aside[0].why, len(set_aside))
-    dataset.require_trainable(learning.samples, multi=found.multi)
-    if testing and not testing.samples:
-        raise_none_readable(testing.set_aside)
-
-    kind = _task(task, learning.samples, progress)
-    learning = _placed(learning, kind, modality, opened)
-    testing = _placed(testing, kind, modality, opened) if testing else None
-    labels = kind.labels([sample.target for sample in learning.samples])
-    sides = _divide(learning, testing, kind, labels, modality, seed)
-    progress.say(sides.sentence)
+    modality, net = opened.modality, opened.backbone
+    reference = forgetting.remembered(remember, name_of(remember), modality, net.spec)
+    asked = Job(opened.found.samples, (), backbone=net.name, strategy=strategy, unfreeze=unfreeze)
+    check_stages(asked, net)
+    _announce(opened.count, net, modality, strategy, about, progress)
+    sealed = seal_test(opened, task=task, seed=seed, strict=strict, progress=progress)
+    sides, labels, kind = sealed.sides, sealed.labels, sealed.task
 
     solving = clock.perf_counter()
     budget = None if time is None else max(1.0, time - (solving - begun))
@@ -165,7 +125,7 @@ def fit(
         labels=labels,
         task=kind.name,
         modality=modality.name,
-        backbone=backbone,
+        backbone=net.name,
         strategy=strategy,
         seed=seed,
         seconds=budget,
@@ -173,11 +133,11 @@ def fit(
         unfreeze=unfreeze,
         keep=keep,
     )
-    untrained = opened.fingerprint()
-    gap = domain.measure(opened, modality, job.samples, learning.shelf)
-    journal = open_journal(job, opened, time, out, restart)
+    untrained = net.fingerprint()
+    gap = domain.measure(net, modality, job.samples, sealed.learning.shelf)
+    journal = open_journal(job, net, time, out, restart)
     try:
-        model = make(job, backbone=opened, progress=progress, journal=journal)
+        model = make(job, backbone=net, progress=progress, journal=journal)
     except HeadstartError:
         journal.done()  # it would end the same way again
         raise
@@ -185,16 +145,20 @@ def fit(
         model.merge()
     head_seconds = clock.perf_counter() - solving
 
-    model.evaluation = _evidence(model, sides, set_aside, kind, seed, progress)
-    model.evaluation["data"]["notes"] = list(found.notes)
-    model.evaluation["data"]["source"] = name_of(data)
-    model.evaluation["findings"] = _findings(model, sides, learning, testing, set_aside)
+    model.evaluation = _evidence(model, sides, sealed.set_aside, kind, seed, progress)
+    model.evaluation["data"]["notes"] = list(opened.found.notes)
+    model.evaluation["data"]["source"] = opened.name
+    model.evaluation["findings"] = _findings(model, sealed)
     model.evaluation["domain"] = gap
     model.evaluation["forgetting"] = forgetting.look_back(model, job, untrained, reference)
+    model.evaluation["stages"] = by_stage.measure(job, kind, net, sealed.learning.shelf)
+    model.evaluation["stages"]["patches"] = []
     if pictures:
-        model.pictures = _show_mistakes(model, sides.test)
+        found, shown = patches.find(net, modality, kind, job.samples, labels)
+        model.evaluation["stages"]["patches"] = found
+        model.pictures = _show_mistakes(model, sides.test) | shown
     model.evaluation["seconds"] = {
-        "features": feature_seconds,
+        "features": sealed.seconds,
         "head": head_seconds,
         "total": clock.perf_counter() - begun,
     }
@@ -236,70 +200,6 @@ def _announce(
         progress.say(f"A stronger backbone is on this machine: --backbone {stronger[0].name}")
     if backbone.opaque:
         progress.say(f"{backbone.name} is of a family that headstart takes as one stage.")
-
-
-def _task(name: str | None, samples: Sequence[Sample], progress: Progress) -> Task:
-    """Return the task that was asked for, or the first that the targets look like, said aloud."""
-    targets = [sample.target for sample in samples]
-    if name is not None:
-        chosen: Task = TASKS.get(name)()
-        refuse_other_task(chosen, targets)
-        return chosen
-    chosen = next(task for task in (TASKS.get(n)() for n in TASKS.names()) if task.suits(targets))
-    progress.say(f"Task: {chosen.name}, judged by {chosen.headline}.")
-    return chosen
-
-
-def _placed(found: Survey, task: Task, modality: Modality, backbone: Backbone) -> Survey:
-    """Return a survey whose targets say where their rows stand, if the task has to know."""
-    return replace(found, samples=task.place(found.samples, modality, backbone.spec))
-
-
-def _divide(
-    learning: Survey,
-    testing: Survey | None,
-    task: Task,
-    labels: tuple[str, ...],
-    modality: Modality,
-    seed: int,
-) -> Sides:
-    """Group near-duplicates, then take the user's own test or seal a fifth; groups stay whole."""
-    own = testing.samples if testing else ()
-    samples = [*learning.samples, *own]
-    keys = [sample.key for sample in samples]
-    twins = modality.twins(learning.sketches.gather("sketch", keys))
-    groups = splits.join_groups(samples, twins)
-    grouped = [
-        replace(sample, group=str(number)) for sample, number in zip(samples, groups, strict=True)
-    ]
-    if own:
-        cut = len(learning.samples)
-        across = frozenset(groups[:cut]) & frozenset(groups[cut:])
-        return Sides(
-            tuple(grouped[:cut]),
-            tuple(grouped[cut:]),
-            f"Test: your own {len(own):,}, opened once at the end.",
-            twins,
-            frozenset(str(number) for number in across),
-        )
-    encoded = task.encode([sample.target for sample in grouped], labels)
-    train, test = splits.seal(task.mix(encoded), groups, share=TEST_SHARE, seed=seed)
-    if not len(test):
-        raise DataError(
-            f"None of the {len(grouped):,} examples can be set apart as a test: those of a class "
-            "all belong together (one group, or near-duplicates of each other).",
-            "Add examples that differ, group them more finely, or give test data of your own.",
-        )
-    sets = "1 group of near-duplicates stays" if len(twins) == 1 else ""
-    sets = sets or f"{len(twins):,} groups of near-duplicates stay"
-    alike = f"; {sets} on one side" if twins else ""
-    return Sides(
-        tuple(grouped[at] for at in train),
-        tuple(grouped[at] for at in test),
-        f"Test: {len(test):,} of {len(grouped):,} sealed before anything is chosen{alike}.",
-        twins,
-        frozenset(),
-    )
 
 
 def _evidence(
@@ -346,37 +246,28 @@ def _each_label(sides: Sides) -> list[str]:
 
 
 def _baseline(model: Model, sides: Sides, task: Task, seed: int) -> dict[str, Any]:
-    """Judge saying the same of every row: the share of each label on the training side."""
+    """Judge saying the same of every row: what is most common on the training side."""
     encoded = task.encode([sample.target for sample in sides.train], model.labels)
-    shares = task.shares(encoded, len(model.labels))
-    if flat(encoded).ndim == 2:
-        # Of a set of labels, naming them all is what F1 pays most for without looking.
-        shares = np.maximum(shares, LIKELY)
+    what, shares = always(task, encoded, len(model.labels))
     truth = task.encode([sample.target for sample in sides.test], model.labels)
     names = [sample.name for sample in sides.test]
     groups = [sample.group for sample in sides.test]
-    always = np.broadcast_to(shares, (len(flat(truth)), len(shares)))
-    figures = task.evaluate(always, truth, model.labels, names, groups, seed).figures
-    return {"what": task.guess} | {
+    answers = np.broadcast_to(shares, (len(flat(truth)), len(shares)))
+    figures = task.evaluate(answers, truth, model.labels, names, groups, seed).figures
+    return {"what": what} | {
         name: asdict(figures[name]) for name in ("accuracy", task.headline) if name in figures
     }
 
 
-def _findings(
-    model: Model,
-    sides: Sides,
-    learning: Survey,
-    testing: Survey | None,
-    set_aside: Sequence[Unreadable],
-) -> list[dict[str, Any]]:
+def _findings(model: Model, sealed: Sealed) -> list[dict[str, Any]]:
     """Look at the data as `check` does, and for likely mislabels among what was learnt from."""
-    own = testing.samples if testing else ()
+    sides = sealed.sides
     findings = list(
         examine(
-            learning.samples,
+            sealed.learning.samples,
             model.modality,
-            test=own,
-            set_aside=set_aside,
+            test=sealed.testing.samples if sealed.testing else (),
+            set_aside=sealed.set_aside,
             twins=sides.twins,
         )
     )

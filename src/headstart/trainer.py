@@ -73,9 +73,8 @@ class Outcome:
 class Lesson:
     """What is learnt from: encoded targets, which positions to learn from and which to judge by.
 
-    What `fetch` returns has the rows of its samples in the samples' order. `watch` says how well
-    others are answered at present. Nothing is decided by what it says, and the time that it takes
-    does not count.
+    `fetch` returns the rows of samples in the samples' order. `watch` says how well others are
+    answered now, by which nothing is decided; the time that it takes does not count.
     """
 
     fetch: Fetch
@@ -219,8 +218,7 @@ class _Run:
     def step(self, pairs: Sequence[tuple[int, int]]) -> float:
         positions = np.array([position for position, _ in pairs])
         logits = _logits(self.backbone, self.head, self.lesson.fetch(pairs), self.phase.boundary)
-        truth = self.lesson.encoded[positions]
-        loss = self.lesson.task.loss(logits, truth, self.phase.smoothing)
+        loss = self.lesson.task.loss(logits, self.lesson.encoded[positions], self.phase.smoothing)
         value = float(loss.detach())
         if math.isfinite(value):
             self.optimiser.zero_grad(set_to_none=True)

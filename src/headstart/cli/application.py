@@ -9,10 +9,12 @@ import typer
 from headstart.cli.backbones import backbones
 from headstart.cli.cache import cache
 from headstart.cli.check import check
+from headstart.cli.demo import demo
 from headstart.cli.evaluate import evaluate
 from headstart.cli.fit import fit
 from headstart.cli.help import TeachingCommand
 from headstart.cli.predict import predict
+from headstart.cli.race import race
 from headstart.cli.report import report
 from headstart.cli.version import version
 
@@ -82,6 +84,21 @@ _add(
     """,
 )
 _add(
+    race,
+    """
+    headstart race photos/ --out photo-race/
+    headstart race reviews.csv --text review --label stars --labels 5,10,20,all --time 20m
+    headstart race photos/ --strategies scratch,probe,partial,full --seeds 5 --figures
+    """,
+)
+_add(
+    demo,
+    """
+    headstart demo
+    headstart demo --out somewhere/
+    """,
+)
+_add(
     backbones,
     """
     headstart backbones
@@ -93,6 +110,7 @@ _add(
     """
     headstart report bees/
     headstart report bees/ --no-open
+    headstart report photo-race/
     """,
 )
 _add(

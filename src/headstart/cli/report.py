@@ -1,4 +1,4 @@
-"""`headstart report`: write the report of a model again, and show it."""
+"""`headstart report`: write the report of a model or the page of a race again, and show it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from headstart.cli import options
 from headstart.cli.terminal import one_line, paper
 from headstart.errors import ModelFolderError, StorageError
+from headstart.report.showing import has_display, open_page
 
 
 def report(
@@ -27,20 +28,23 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write a model's report again, and show it."""
+    """Write the report of a model or the page of a race again, and show it."""
+    from headstart.race.record import PAGE, RECORD, load_race
     from headstart.report import render
     from headstart.report.pictures import kept_pictures
     from headstart.report.words import pictured
 
     folder = Path(model)
-    evaluation = _evaluation(folder)
-    page = folder / "report.html"
-    _write(page, render(evaluation, kept_pictures(page, pictured(evaluation)), folder=model))
+    if (folder / RECORD).is_file():
+        page = folder / PAGE
+        _write(page, load_race(folder).html())
+    else:
+        evaluation = _evaluation(folder)
+        page = folder / "report.html"
+        _write(page, render(evaluation, kept_pictures(page, pictured(evaluation)), folder=model))
     paper().print(one_line(page), soft_wrap=True)
-    if show or (show is None and sys.stdout.isatty() and _has_display()):
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
+    if show or (show is None and sys.stdout.isatty() and has_display()):
+        open_page(page)
 
 
 def _evaluation(folder: Path) -> dict[str, Any]:
@@ -70,10 +74,3 @@ def _write(page: Path, text: str) -> None:
             f"{page} cannot be written: {error.strerror}.",
             "Free some space, or copy the model folder to where you may write.",
         ) from error
-
-
-def _has_display() -> bool:
-    """Tell whether a browser could be seen; opening one blindly would block a server's shell."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
