@@ -136,3 +136,8 @@ def test_a_model_of_another_task_takes_no_context(net, tmp_path):
     assert run(["predict", str(tmp_path / "m"), "--context", str(table), "hello"]) == 2
     with pytest.raises(UserError):
         model.predict([3])
+
+
+def test_a_race_is_over_labels_which_answers_have_none_of(net, tmp_path):
+    with pytest.raises(UserError, match="'answer' has none"):
+        hs.race(write_squad(tmp_path / "asked.json", 20), backbone=net, labels=[5], seeds=1)
