@@ -5,7 +5,14 @@ import io
 
 import numpy as np
 
-from headstart.metrics import confusion, draw, measure_multi, measure_single
+from headstart.metrics import (
+    align_words,
+    confusion,
+    draw,
+    measure_multi,
+    measure_single,
+    measure_transcripts,
+)
 from headstart.report.words import pictured
 
 HOSTILE = (
@@ -205,6 +212,38 @@ def single(labels, n_test=150, skill=2.2, seed=0, uneven=0.0, mistakes=12):
             "notes": ["Read as one folder per class."],
         },
     )
+
+
+def transcribed(n_test=30, seed=0):
+    """Return the evaluation of a simulated model that writes down what was said."""
+    random = np.random.default_rng(seed)
+    known = ["printing", "in", "the", "only", "sense", "with", "which", "we", "are", "concerned"]
+    said, wrote = [], []
+    for at in range(n_test):
+        words = [known[n] for n in random.integers(0, len(known), 12)]
+        heard = []
+        for word in words:
+            chance = random.random()
+            heard += [] if chance < 0.05 else [word[:-1] + "x"] if chance < 0.15 else [word]
+            heard += ["uh"] if chance > 0.96 else []
+        said.append(" ".join(words))
+        wrote.append(" ".join(heard))
+    figures = measure_transcripts(said, wrote, draw(None, n_test, seed=seed))
+    mistakes = [
+        {
+            "name": f"clips/{at}.flac",
+            "truth": said[at],
+            "said": wrote[at],
+            "probability": 0.8,
+            "errors": sum(run.fate != "equal" for run in align_words(said[at], wrote[at])),
+            "words": len(said[at].split()),
+            "runs": [vars(run) for run in align_words(said[at], wrote[at])],
+        }
+        for at in range(n_test)
+        if said[at] != wrote[at]
+    ]
+    more = {"modality": "audio", "mistakes": mistakes, "data": {"source": "clips.csv"}}
+    return _wrap("transcribe", [], figures, [], n_test, "word_accuracy", **more)
 
 
 def several(labels, n_test=120, seed=0):

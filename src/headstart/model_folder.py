@@ -38,7 +38,7 @@ from headstart.heads import Head
 from headstart.model import Model
 from headstart.novelty import Novelty
 from headstart.registry import MODALITIES, TASKS
-from headstart.schema import TOKENIZER
+from headstart.tokenized import TOKENIZER
 
 FORMAT = 1
 GOLDEN_SEED = 20260101

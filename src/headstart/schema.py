@@ -7,11 +7,12 @@ and sent to another process.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from headstart.tokenized import Tokenized
 
 SINGLE = "classify"
 MULTI = "multilabel"
@@ -127,11 +128,8 @@ class Stretch:
     end: float | None = None
 
 
-TOKENIZER = "tokenizer.json"
-
-
 @dataclass(frozen=True)
-class TextSpec(InputSpec):
+class TextSpec(Tokenized, InputSpec):
     """How a text becomes token ids: by the checkpoint's own tokenizer, up to so many of them.
 
     `tokenizer` is the sha256 of its tokenizer.json, which says everything: how words are cut, what
@@ -142,31 +140,31 @@ class TextSpec(InputSpec):
     """
 
     modality: str = "text"
-    tokenizer: str = ""
     length: int = 512
     kinds: bool = False
-    content: str = field(default="", repr=False, compare=False)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the values, which hold the tokenizer's hash."""
-        return {
-            "modality": self.modality,
-            "tokenizer": self.tokenizer,
-            "length": self.length,
-            "kinds": self.kinds,
-        }
 
-    def files(self) -> dict[str, str]:
-        """Return the tokenizer's file."""
-        return {TOKENIZER: self.content}
+@dataclass(frozen=True)
+class SpeechSpec(Tokenized, AudioSpec):
+    """How a sound becomes a tensor, and how what is said in it stands as tokens.
 
-    def with_files(self, files: Mapping[str, str]) -> TextSpec:
-        """Return the spec with its tokenizer; another than the one that was hashed is refused."""
-        content = files[TOKENIZER]
-        found = hashlib.sha256(content.encode()).hexdigest()
-        if self.tokenizer not in ("", found):
-            raise ValueError(f"{TOKENIZER} is another than the one with sha256 {self.tokenizer}")
-        return replace(self, tokenizer=found, content=content)
+    `opening` are the tokens that every text begins with, up to the language's, and `closing` the
+    rest of them; `languages` are those of which one stands between the two, once it is known which.
+    `end` is the token that ends a text, `length` the most tokens of one, these included. `never`
+    are tokens that are not written, and `never_first` those that no text begins with.
+    """
+
+    opening: tuple[int, ...] = ()
+    closing: tuple[int, ...] = ()
+    languages: tuple[int, ...] = ()
+    end: int = 0
+    length: int = 448
+    never: tuple[int, ...] = ()
+    never_first: tuple[int, ...] = ()
+
+    def in_language(self, token: int) -> SpeechSpec:
+        """Return the spec of texts in the language that a token stands for."""
+        return replace(self, opening=(*self.opening, token), languages=())
 
 
 @dataclass(frozen=True)
@@ -288,6 +286,22 @@ class Marked(Prediction):
     """A prediction that points at places in the input: the `spans` that its labels are of."""
 
     spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording, in seconds, and what was said in it."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript(Prediction):
+    """What was said in a recording: the whole text is the `label`, its `segments` say when."""
+
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)

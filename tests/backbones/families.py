@@ -243,6 +243,24 @@ AUDIO = {
     "hf_ast": hears("AST", 3, "audio-spectrogram-transformer", KALDI, **HEARING_AST),
     "hf_whisper": hears("Whisper", 3, "whisper", WHISPER, **HEARING_WHISPER),
 }
+SPEAKING = {
+    **WHISPER,
+    "tokenizer": "0" * 64,
+    "opening": [3],
+    "closing": [4],
+    "end": 2,
+    "length": 24,
+}
+
+
+def writes(family, stages, model_type, loader, **config):
+    tiny = hf(family, stages, model_type, pooler=False, loader=loader, **config)
+    return Tiny(family, stages, {**tiny.recipe, "spec": SPEAKING})
+
+
+WHOLE_WHISPER = {**HEARING_WHISPER, "decoder_layers": 2, "max_target_positions": 24}
+WHOLE = "WhisperForConditionalGeneration"
+WRITING = {"hf_whisper_whole": writes("Whisper", 6, "whisper", WHOLE, **WHOLE_WHISPER)}
 BUNDLED_AUDIO = {
     "source": "bundled",
     "name": "tiny",
@@ -338,7 +356,7 @@ BUNDLED = {
     "bundled_audio": Tiny("AudioNet", 7, BUNDLED_AUDIO),
     "bundled_text": Tiny("TextNet", 3, BUNDLED_TEXT),
 }
-TINY = TIMM | HF | AUDIO | TEXT | BUNDLED
+TINY = TIMM | HF | AUDIO | WRITING | TEXT | BUNDLED
 
 
 @functools.cache
@@ -369,4 +387,13 @@ def batch(name, count=2, seed=0):
     long = [9_000 - 1_111 * (row % 5) for row in range(count)]
     waves = [0.1 * torch.randn(length, generator=generator) for length in long]
     sounds = [Sound(wave.numpy(), spec.rate, len(wave) / spec.rate) for wave in waves]
-    return modality.collate([modality.prepare(sound, spec) for sound in sounds], spec)
+    state = modality.collate([modality.prepare(sound, spec) for sound in sounds], spec)
+    return {**state, **texts(count)} if name in WRITING else state
+
+
+def texts(count):
+    """Return the tokens of texts of different lengths, which a decoder is given."""
+    long = [11 - 2 * (row % 5) for row in range(count)]
+    drawn = torch.randint(5, 60, (count, 11), generator=torch.Generator().manual_seed(7))
+    given = torch.arange(11)[None] < torch.tensor(long)[:, None]
+    return {"tokens": drawn.masked_fill(~given, 0), "given": given}

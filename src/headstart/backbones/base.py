@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -45,6 +45,38 @@ class Stage:
     reads_target: bool = False
 
 
+class Line(Protocol):
+    """Texts in the making, one for each sound of a batch."""
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Take in the next tokens [batch, count]; return scores [batch, tokens] of the next."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How a backbone writes whose last stages are fed the target.
+
+    `scores` turns the last state into scores of the token that follows each position. `begin` takes
+    what the last stage before the decoder gave, and writes on it token by token.
+    """
+
+    scores: Callable[[State], torch.Tensor]
+    begin: Callable[[torch.Tensor], Line]
+
+
+@dataclass(frozen=True)
+class Characters:
+    """The characters that a checkpoint spells, by number, and its own layer that does it.
+
+    The empty one stands between others and for nothing; what is longer than a character is not
+    written. `weight` is [characters, width], the last stage's.
+    """
+
+    spelt: tuple[str, ...]
+    weight: torch.Tensor = field(repr=False)
+    bias: torch.Tensor = field(repr=False)
+
+
 @dataclass
 class Backbone:
     """A pretrained network seen as stages.
@@ -58,6 +90,8 @@ class Backbone:
     parameters of low-rank adapters, where some were inserted: then only they are trained.
 
     `classify` turns the last state into that classifier's scores, where the checkpoint has one.
+    `decoder` is how it writes, where its last stages are a decoder; `characters` are those that it
+    was trained to spell, where it was.
     `reference` says what readings were like on inputs that the net was pretrained on, where that
     is known: a "mean" and a "deviation" for each channel, by names such as `3.mean.deviation` of
     reading "mean" at boundary 3.
@@ -74,6 +108,8 @@ class Backbone:
     unowned: tuple[str, ...] = ()
     adapters: frozenset[str] = frozenset()
     classify: Callable[[State], torch.Tensor] | None = None
+    decoder: Decoder | None = None
+    characters: Characters | None = None
     reference: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
     _fingerprint: str = field(default="", repr=False)
 
@@ -85,6 +121,11 @@ class Backbone:
     def depth(self) -> int:
         """Return how many stages there are; also the last boundary."""
         return len(self.stages)
+
+    @property
+    def hearing(self) -> int:
+        """Return the boundary at which the decoder begins: the last where the target is unread."""
+        return sum(not stage.reads_target for stage in self.stages)
 
     def forward(self, state: State, start: int = 0, stop: int | None = None) -> State:
         """Run stages `start` up to `stop` (the end when None) on a batch."""

@@ -25,6 +25,13 @@ class Folder:
 
     def open(self, name: str, *, offline: bool) -> Backbone:
         """Return the backbone in the folder `name`; whoever saved it is asked to load it."""
+        return self._open(name, writes=False)
+
+    def open_writer(self, name: str, *, offline: bool) -> Backbone:
+        """Return the same with all that it writes by."""
+        return self._open(name, writes=True)
+
+    def _open(self, name: str, *, writes: bool) -> Backbone:
         folder = Path(name).expanduser().resolve()
         config = _config(folder, name)
         if not is_whole(folder):
@@ -40,8 +47,8 @@ class Folder:
         if "model_type" in config:
             from headstart.backbones import from_transformers
 
-            opened = from_transformers.open_folder(folder, name, origin="a local folder")
-            return _renamed(opened, folder)
+            load = from_transformers.open_writer_folder if writes else from_transformers.open_folder
+            return _renamed(load(folder, name, origin="a local folder"), folder)
         raise BackboneError(
             f"'{name}' has a config.json, but neither timm's 'architecture' nor transformers' "
             "'model_type' in it.",

@@ -21,6 +21,9 @@ from headstart.backbones.transformers_audio_spec import audio_spec_from_json, re
 from headstart.backbones.transformers_classifier import old_classifier
 from headstart.backbones.transformers_families import FAMILIES, Family, whole
 from headstart.backbones.transformers_spec import read_spec, spec_from_json
+from headstart.backbones.transformers_speech import SPEECH_FAMILIES
+from headstart.backbones.transformers_speech_spec import FILES as SPEECH_FILES
+from headstart.backbones.transformers_speech_spec import read_characters, read_speech_spec
 from headstart.backbones.transformers_text import TEXT_FAMILIES, pooled, whole_text
 from headstart.backbones.transformers_text_spec import FILES, read_pooling, read_text_spec
 from headstart.backbones.weights_file import is_whole, refuse_pickles
@@ -123,6 +126,12 @@ def _family(config: Any) -> Family:
     return Family(whole_text, modality="text") if texts else Family(whole)
 
 
+def _family_of(net: Any) -> Family:
+    """Return the family of a module: with its decoder, where it was loaded with it."""
+    whole = SPEECH_FAMILIES.get(net.config.model_type)
+    return whole if whole and type(net).__name__ == whole.loader else _family(net.config)
+
+
 TAKES = {
     "image": ("pixel_values",),
     "audio": ("input_values", "input_features"),
@@ -132,7 +141,7 @@ TAKES = {
 
 
 def _require_known_input(net: Any, config: Any, reference: str) -> None:
-    family = _family(config)
+    family = _family_of(net)
     if getattr(net, "main_input_name", "") not in TAKES[family.modality]:
         raise BackboneError(
             f"'{reference}' takes '{net.main_input_name}', and its type, '{config.model_type}', is "
@@ -149,7 +158,7 @@ def _outline_of(net: Any, config: Any, reference: str) -> Outline:
             f"'{reference}' ends in an adapter that shortens its output, which is not described.",
             "Choose the same model without it (add_adapter false).",
         )
-    return _family(config).describe(net)
+    return _family_of(net).describe(net)
 
 
 def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) -> Backbone:
@@ -167,6 +176,7 @@ def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) ->
         read=outline.read,
         opaque=outline.opaque,
         unowned=unowned,
+        decoder=outline.decoder,
     )
 
 
@@ -175,7 +185,8 @@ def _fresh(config: Any, loader: str) -> Any:
     kind = getattr(_transformers(), loader)
     with _quietly():
         make = kind.from_config if loader == "AutoModel" else kind._from_config
-        return _without(make(config, dtype=torch.float32), _family(config).drops)
+        net = make(config, dtype=torch.float32)
+        return _without(net, _family_of(net).drops)
 
 
 def _without(net: Any, parts: tuple[str, ...]) -> Any:
@@ -188,7 +199,9 @@ def _without(net: Any, parts: tuple[str, ...]) -> Any:
 def _read_spec(folder: Path, name: str, net: Any, family: Family) -> tuple[InputSpec, str]:
     """Return a folder's preprocessing, and a remark where its processor does more than that."""
     if family.modality == "audio":
-        return read_audio_spec(folder, name, net.config), ""
+        heard = read_audio_spec(folder, name, net.config)
+        writes = family in SPEECH_FAMILIES.values()
+        return read_speech_spec(folder, name, net.config, heard) if writes else heard, ""
     if family.modality == "text":
         return read_text_spec(folder, name, net.config), ""
     return read_spec(folder, name, int(getattr(net.config, "num_channels", 3)))
@@ -202,7 +215,7 @@ def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: 
         name=name,
         source="hf",
         family=outline.family,
-        modality=_family(net.config).modality,
+        modality=_family_of(net).modality,
         licence=licence,
         origin=origin,
         parameters=parameters,
@@ -212,13 +225,13 @@ def _card(name: str, net: Any, licence: str, origin: str, about: str, *, local: 
     )
 
 
-def open_folder(folder: Path, name: str, origin: str) -> Backbone:
-    """Return the backbone in a folder that transformers saved."""
+def open_folder(folder: Path, name: str, origin: str, family: Family | None = None) -> Backbone:
+    """Return the backbone in a folder that transformers saved, as of its family unless told."""
     transformers = _transformers()
     if not is_whole(folder):
         raise refuse_pickles(name, [file.name for file in folder.glob("*.bin")])
     written, config = _read_config(folder, name)
-    family = _family(config)
+    family = family or _family(config)
     try:
         with _quietly():
             net, report = getattr(transformers, family.loader).from_pretrained(
@@ -268,11 +281,28 @@ def open_folder(folder: Path, name: str, origin: str) -> Backbone:
     return backbone
 
 
+def open_writer_folder(folder: Path, name: str, origin: str) -> Backbone:
+    """Return a backbone with all that it writes by: its decoder, or the characters it spells."""
+    _, config = _read_config(folder, name)
+    backbone = open_folder(folder, name, origin, SPEECH_FAMILIES.get(config.model_type))
+    if backbone.decoder is None and backbone.spec.modality == "audio":
+        backbone.characters = read_characters(folder, name, config)
+    return backbone
+
+
 class Transformers:
     """The source of backbones that transformers knows."""
 
     def open(self, name: str, *, offline: bool) -> Backbone:
         """Return the pretrained backbone of a repository, from the hub's cache or the hub."""
+        return open_folder(self._fetch(name, offline, ()), f"hf/{name}", origin=f"hub: {name}")
+
+    def open_writer(self, name: str, *, offline: bool) -> Backbone:
+        """Return the same with all that it writes by."""
+        folder = self._fetch(name, offline, SPEECH_FILES)
+        return open_writer_folder(folder, f"hf/{name}", origin=f"hub: {name}")
+
+    def _fetch(self, name: str, offline: bool, more: tuple[str, ...]) -> Path:
         _transformers()
         reference = f"hf/{name}"
         folder = hub.fetch(
@@ -280,18 +310,22 @@ class Transformers:
             reference,
             offline=offline,
             needs=("config.json",),
-            wishes=(*PROCESSORS, *FILES, hub.CARD),
+            wishes=tuple(dict.fromkeys((*PROCESSORS, *FILES, *more, hub.CARD))),
             near=self._names,
         )
         _, config = _read_config(folder, reference)
-        wanted = FILES[:2] if _family(config).modality == "text" else PROCESSORS
-        if not (offline or any((folder / name).is_file() for name in wanted)):
-            # Whoever only ran the model before has its weights in the cache, but not this file.
-            pinned = f"{hub.split_revision(name)[0]}@{folder.name}"
-            folder = hub.glance(
-                pinned, reference, offline=offline, needs=wanted[:1], wishes=wanted[1:]
-            )
-        return open_folder(folder, reference, origin=f"hub: {name}")
+        wanted: list[tuple[str, ...]] = [
+            FILES[:2] if _family(config).modality == "text" else PROCESSORS
+        ]
+        wanted += [more] if config.model_type in SPEECH_FAMILIES and more else []
+        for names in wanted:
+            if not (offline or any((folder / each).is_file() for each in names[:2])):
+                # Whoever only ran the model before has its weights in the cache, not this file.
+                pinned = f"{hub.split_revision(name)[0]}@{folder.name}"
+                folder = hub.glance(
+                    pinned, reference, offline=offline, needs=names[:1], wishes=names[1:]
+                )
+        return folder
 
     def build(self, recipe: Mapping[str, Any]) -> Backbone:
         """Rebuild an architecture with fresh weights from a recipe."""

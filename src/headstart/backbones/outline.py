@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from headstart.backbones.base import Stage, State, read_map, read_tokens
+from headstart.backbones.base import Decoder, Stage, State, read_map, read_tokens
 from headstart.errors import Failure
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
@@ -25,19 +25,21 @@ class Step:
     """One step of an outline.
 
     `parts` are dotted names of submodules or parameters that it uses; the empty name stands for
-    the whole module.
+    the whole module. `reads_target` marks a step of a decoder, which is fed the target.
     """
 
     name: str
     run: Callable[[State], State]
     parts: tuple[str, ...]
+    reads_target: bool = False
 
 
 @dataclass(frozen=True)
 class Outline:
     """A described module: its steps, how they are read, and which parts are its old classifier.
 
-    `classify` turns the last state into the old classifier's scores.
+    `classify` turns the last state into the old classifier's scores. `decoder` is how one writes
+    that has a decoder.
     """
 
     family: str
@@ -46,6 +48,7 @@ class Outline:
     classifier: tuple[str, ...] = ()
     opaque: bool = False
     classify: Callable[[State], torch.Tensor] | None = None
+    decoder: Decoder | None = None
 
 
 def on_x(forward: Forward) -> Callable[[State], State]:
@@ -136,7 +139,7 @@ def assemble(outline: Outline, module: nn.Module) -> tuple[tuple[Stage, ...], tu
                 "This is a bug in how the family is described; please report it.",
             )
     stages = tuple(
-        Stage(step.name, step.run, tuple(names))
+        Stage(step.name, step.run, tuple(names), step.reads_target)
         for step, names in zip(outline.steps, owned, strict=True)
     )
     return stages, tuple(unowned)

@@ -16,7 +16,11 @@ from headstart.schema import Card
 
 
 class BackboneSource(Protocol):
-    """One place that backbones come from (`bundled`, `timm`, `hf`, `folder`)."""
+    """One place that backbones come from (`bundled`, `timm`, `hf`, `folder`).
+
+    A source of backbones that write has also `open_writer`, which is asked as `open` is and returns
+    them with their decoder, or with the characters that they spell.
+    """
 
     def open(self, name: str, *, offline: bool) -> Backbone:
         """Return the pretrained backbone called `name` within this source (without its prefix)."""
@@ -58,6 +62,14 @@ def open_backbone(reference: str, *, offline: bool = False) -> Backbone:
     """Return the pretrained backbone that a reference names, from whichever source it is of."""
     source, name = split_name(reference)
     return get_source(source).open(name, offline=offline)
+
+
+def open_writer(reference: str, *, offline: bool = False) -> Backbone:
+    """Return the same with all that it writes text by, where its source knows of any."""
+    source, name = split_name(reference)
+    found = get_source(source)
+    opened: Backbone = getattr(found, "open_writer", found.open)(name, offline=offline)
+    return opened
 
 
 def build_backbone(recipe: Mapping[str, Any]) -> Backbone:

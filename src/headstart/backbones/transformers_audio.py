@@ -141,13 +141,23 @@ def ast(net: Net) -> Outline:
 
 def whisper(net: Net) -> Outline:
     """Describe Whisper's encoder; its decoder is left away."""
-    encoder, last = net.encoder, len(net.encoder.layers) - 1
+
+    def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
+        return read_sound(state)
+
+    return Outline("Whisper", tuple(hearing_steps(net.encoder, "encoder")), read)
+
+
+def hearing_steps(encoder: Net, name: str) -> list[Step]:
+    """Return the steps of Whisper's encoder, which its module knows by a name."""
+    last = len(encoder.layers) - 1
 
     def embed(state: State) -> State:
         x = F.gelu(encoder.conv1(state["x"].transpose(1, 2)))
         x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight
         x = F.dropout(x, p=encoder.dropout, training=encoder.training)
-        return {"x": x, "mask": state["mask"][:, ::2], "heard": state["heard"][:, ::2]}
+        mask, heard = state["mask"][:, ::2], state["heard"][:, ::2]
+        return {**state, "x": x, "mask": mask, "heard": heard}
 
     def layer(at: int) -> Callable[[State], State]:
         def run(state: State) -> State:
@@ -156,15 +166,12 @@ def whisper(net: Net) -> Outline:
 
         return run
 
-    def read(state: State, boundary: int) -> dict[str, torch.Tensor]:
-        return read_sound(state)
-
-    first = ("encoder.conv1", "encoder.conv2", "encoder.embed_positions")
+    first = (f"{name}.conv1", f"{name}.conv2", f"{name}.embed_positions")
     steps = [Step("embed", embed, first)]
     for at in range(last + 1):
-        parts = (f"encoder.layers.{at}", *(("encoder.layer_norm",) if at == last else ()))
+        parts = (f"{name}.layers.{at}", *((f"{name}.layer_norm",) if at == last else ()))
         steps.append(Step(f"block{at + 1}", layer(at), parts))
-    return Outline("Whisper", tuple(steps), read)
+    return steps
 
 
 AUDIO_FAMILIES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import BackboneError
-from headstart.schema import AudioSpec
+from headstart.schema import AudioSpec, SpeechSpec
 
 BLOCK = 160
 SECONDS = 20
@@ -98,5 +98,10 @@ DESCRIBED = {
 
 
 def audio_spec_from_json(values: Mapping[str, Any]) -> AudioSpec:
-    """Return the specification that `to_json` wrote."""
-    return AudioSpec(**values)
+    """Return the specification that `to_json` wrote, as it is or read back from JSON."""
+    if "tokenizer" not in values:
+        return AudioSpec(**values)
+    given: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in values.items()
+    }
+    return SpeechSpec(**given)

@@ -8,7 +8,8 @@ from typing import Any
 
 from headstart.backbones.transformers_text import is_decoder
 from headstart.errors import BackboneError
-from headstart.schema import TOKENIZER, TextSpec
+from headstart.schema import TextSpec
+from headstart.tokenized import TOKENIZER
 
 FILES = (
     TOKENIZER, "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model",

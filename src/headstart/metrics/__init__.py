@@ -25,9 +25,11 @@ from headstart.metrics.intervals import (
 from headstart.metrics.multi import measure_multi, multi_scores
 from headstart.metrics.ranking import rank_measures
 from headstart.metrics.single import confusion, macro, macro_f1, measure_single, single_scores
+from headstart.metrics.transcripts import align_words, measure_transcripts, word_accuracy
 
 __all__ = [
     "Resamples",
+    "align_words",
     "confusion",
     "count_entities",
     "draw",
@@ -40,6 +42,7 @@ __all__ = [
     "measure_entities",
     "measure_multi",
     "measure_single",
+    "measure_transcripts",
     "multi_scores",
     "overlap",
     "paired",
@@ -50,4 +53,5 @@ __all__ = [
     "share_interval",
     "single_scores",
     "wilson",
+    "word_accuracy",
 ]

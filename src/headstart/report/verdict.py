@@ -34,6 +34,8 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
     accuracy = test.get("accuracy")
     if evaluation.get("task") != MULTI and accuracy is not None:
         return _of_accuracy(evaluation, accuracy)
+    if "wer" in test:
+        return _of_words(evaluation, test["wer"])
     headline = str(evaluation.get("headline", ""))
     if headline in test:
         return _of_headline(evaluation, headline, test)
@@ -62,6 +64,14 @@ def _of_accuracy(evaluation: Mapping[str, Any], accuracy: Figure) -> str:
         f"Not shown to be better than guessing: {said[0].lower()}{said[1:]}, and always naming "
         f"the most common class would get {in_hundred(guess)}."
     )
+
+
+def _of_words(evaluation: Mapping[str, Any], wrong: Figure) -> str:
+    spread = f"95 % interval {in_hundred(wrong.low)} to {in_hundred(wrong.high)}"
+    said = f"Of 100 words in new {things(evaluation)} of this kind"
+    if wrong.value >= 1:
+        return f"{said} it gets none right: it makes {in_hundred(wrong.value)} errors ({spread})."
+    return f"{said} it gets about {in_hundred(wrong.value)} wrong ({spread})."
 
 
 def _of_headline(evaluation: Mapping[str, Any], headline: str, test: dict[str, Figure]) -> str:

@@ -15,6 +15,7 @@ from headstart.report.pictures import address, mark, sound_address, text_of
 from headstart.report.plots import count_bar, hundred, interval
 from headstart.report.spans import marked
 from headstart.report.stages import stages
+from headstart.report.transcripts import transcripts
 from headstart.report.verdict import caveats, verdict
 from headstart.report.words import (
     UNBOUNDED,
@@ -59,6 +60,7 @@ def view(
         "classes": by_class(evaluation),
         "confusion": confusion(evaluation),
         "mistakes": _mistakes(evaluation, pictures),
+        "transcripts": transcripts(evaluation, pictures),
         "trust": _trust(evaluation),
         "data": _data(evaluation, data),
         "findings": _findings(evaluation),

@@ -43,6 +43,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "entity_f1": ("Entity F1", "things named with the right type, beginning and end"),
     "entity_precision": ("Entity precision", "how many of the things that it names are right"),
     "entity_recall": ("Entity recall", "how many of the things that are there it finds"),
+    "word_accuracy": ("Word accuracy", "1 less the word error rate, and never below 0"),
+    "wer": (
+        "Word error rate",
+        "words left out, added or replaced, over the words that were said; lower is better",
+    ),
+    "cer": ("Character error rate", "the same by characters; lower is better"),
+    "right_throughout": ("Right throughout", "recordings without a wrong word"),
     "precision": ("Precision", "how often it is right when it names this class"),
     "recall": ("Recall", "how much of this class it finds"),
     "f1": ("F1", "precision and recall in one"),
@@ -50,7 +57,7 @@ TITLES: dict[str, tuple[str, str]] = {
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Invisible marks that make text read in another order than it is written, to deceive."""
 
-UNBOUNDED = frozenset({"log_loss", "brier", "grade_error"})
+UNBOUNDED = frozenset({"log_loss", "brier", "grade_error", "wer", "cer"})
 THINGS = {"image": "pictures", "text": "texts", "audio": "recordings"}
 
 
