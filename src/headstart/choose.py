@@ -19,7 +19,7 @@ import torch
 from headstart import cost, defaults
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone
-from headstart.calibrate import log_losses
+from headstart.calibrate import fit_temperature, log_losses
 from headstart.cost import Cost
 from headstart.dataset.splits import folds as cut_folds
 from headstart.errors import DataError, Failure, UnknownName, UserError, closest
@@ -44,7 +44,7 @@ NOTHING_TO_KEEP = (PROBE, "adapt", "scratch")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Calibrated logits that rows got from models which had not seen them; NaN: none yet."""
+    """Logits that rows got from models which had not seen them; NaN: none yet."""
 
     logits: Rows
 
@@ -129,8 +129,7 @@ class Ladder:
         probe = self.learn(PROBE)
         if probe.out_of_fold is None:
             raise ValueError("the probe has no out-of-fold answers to compare with")
-        cooled = probe.out_of_fold / probe.head.temperature
-        best, best_name = Evidence(laid(cooled, self.encoded)), PROBE
+        best, best_name = Evidence(laid(probe.out_of_fold, self.encoded)), PROBE
         # A pass read from the store costs nothing now; a rung is still worth what it would cost.
         passed = len(self.job.samples) * self.cost.below(self.backbone.depth)
         usual = defaults.auto_seconds(max(time.perf_counter() - begun, passed))
@@ -172,10 +171,11 @@ class Ladder:
     def attempt(self, rung: str, best: Evidence) -> Attempt:
         """Try a rung fold by fold, as long as there is time and hope."""
         job = replace(self.job, strategy=rung, seconds=None)
-        phases, count = plan(job, self.backbone.depth), len(self.job.samples)
+        phases, count = plan(job, self.backbone), len(self.job.samples)
         folds = 1 if count > defaults.ONE_FOLD_FROM else int(self.folds.max()) + 1
         again = cost.seconds(phases, self.cost, count, views_kept=True)
-        least = cost.seconds(phases, self.cost, count) + again  # one fold, and the model itself
+        once = cost.seconds(phases, self.cost, count, rehearsed=False)
+        least = once + again  # one fold, and the model itself
         if least > self.budget - self.spent:
             need = quantity(1.2 * (self.spent + least))
             return Attempt(rung, f"not tried: it takes about {need} in all; --time {need} lets it")
@@ -202,7 +202,7 @@ class Ladder:
         return Attempt(rung, words, verdict.kept, took, evidence)
 
     def ask(self, job: Job, number: int, asked: np.ndarray) -> tuple[np.ndarray, float]:
-        """Learn on all folds but one and return calibrated logits of that one, with the time."""
+        """Learn on all folds but one and return logits of that one, with the time."""
         journal = self.journal.within(f"{job.strategy}-{number}")
         page = journal.page("asked")
         if written := page.read():
@@ -212,7 +212,7 @@ class Ladder:
         self.rewind()
         rest = np.flatnonzero(self.folds != number)
         samples = self.job.samples
-        logits, temperature = try_out(
+        logits = try_out(
             replace(job, samples=tuple(samples[at] for at in rest)),
             [samples[at] for at in asked],
             backbone=self.backbone,
@@ -220,8 +220,8 @@ class Ladder:
             journal=journal,
         )
         seconds = time.perf_counter() - begun
-        page.write({"logits": torch.from_numpy(logits / temperature)}, {"seconds": seconds})
-        return logits / temperature, seconds
+        page.write({"logits": torch.from_numpy(logits)}, {"seconds": seconds})
+        return logits, seconds
 
     def compare(self, below: Evidence, above: Evidence) -> Verdict:
         """Compare two rungs on the samples that both were asked about."""
@@ -230,7 +230,10 @@ class Ladder:
         logits = [flat(each.logits[both]) for each in (below, above)]
         draws = [self.task.score_logits(each, truth, weights) for each in logits]
         names = [str(number) for number in self.groups[both]]
-        losses = [mean_of(log_losses(each, truth), truth) for each in logits]
+        # Each at its best temperature: what ships is calibrated.
+        losses = [
+            mean_of(log_losses(each, truth, fit_temperature(each, truth)), truth) for each in logits
+        ]
         return Verdict(
             paired_difference(draws[0], draws[1], len(set(names))),
             paired(losses[0], losses[1], names),
@@ -307,7 +310,7 @@ def check_depth(
 def check_stages(job: Job, backbone: Backbone) -> None:
     """Refuse what the stages of a backbone cannot do, before anything long begins."""
     if job.strategy != AUTO:
-        require_stages(plan(job, backbone.depth), backbone)
+        require_stages(plan(job, backbone), backbone)
 
 
 def check_strategy(name: str) -> str:

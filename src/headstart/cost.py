@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from headstart import defaults
 from headstart.backbones.base import Backbone
 from headstart.modalities.base import Modality
 from headstart.schema import Phase
@@ -63,13 +64,20 @@ def measure(backbone: Backbone, modality: Modality) -> Cost:
 
 
 def seconds(
-    phases: Sequence[Phase], cost: Cost, samples: int, *, views_kept: bool = False
+    phases: Sequence[Phase],
+    cost: Cost,
+    samples: int,
+    *,
+    views_kept: bool = False,
+    rehearsed: bool = True,
 ) -> float:
     """Return roughly how long phases take on so many samples, plateaus reckoned with.
 
-    With `views_kept` the activations of all views are in the store already.
+    With `views_kept` the activations of all views are in the store already. What is rehearsed is
+    trained twice, without what the head takes.
     """
     total, made = 0.0, 0
+    times = 2 if rehearsed and defaults.rehearse(samples) else 1
     for phase in phases:
         if phase.objective == "solve":
             continue
@@ -82,5 +90,6 @@ def seconds(
         elif not views_kept:
             total += samples * phase.views * cost.reading
         made += 1
-        total += samples * LIKELY * phase.epochs * cost.epoch(phase.boundary)
+        epochs = phase.epochs * (LIKELY if phase.patience else 1.0)
+        total += times * samples * epochs * cost.epoch(phase.boundary)
     return total

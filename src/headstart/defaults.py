@@ -34,15 +34,27 @@ def views(samples: int) -> int:
 
 
 HEAD_RATE = 1e-3
-"""AdamW's peak rate for a head that was solved: it only has to follow what moves under it."""
+"""AdamW's peak rate for a head that was solved: it only has to follow what moves under it.
 
-BACKBONE_RATE = 1e-4
-"""The topmost stage's, a tenth of the head's; stages below decay from there to a hundredth."""
+Ten times as much did worse than as much as the backbone's own (docs/depth.md).
+"""
+
+
+def backbone_rate(width: int, batch_norm: bool) -> float:
+    """Return AdamW's peak rate of the topmost stage; stages below decay from there to a tenth.
+
+    AdamW moves every weight by about its rate a step whatever its size, and wide layers have small
+    weights, so the rate falls with the width. For the bundled picture net (512 wide) 1e-3 was best
+    of 1e-4, 3e-4, 1e-3 and 3e-3 on held-back training pictures of flowers5. Transformers stand far
+    less: BERT's authors tried 2e-5 to 5e-5 at width 768 (arXiv:1810.04805, appendix A.3).
+    """
+    return min(HEAD_RATE, (0.5 if batch_norm else 0.04) / width)
+
 
 TUNING_WEIGHT_DECAY = 0.05
 
 LOWEST_SHARE = 0.1
-"""The first stage's rate as a share of the last one's: a hundredth of the head's."""
+"""The first stage's rate as a share of the last one's."""
 
 TUNING_STEPS = 250
 """A pretrained net has moved to a few hundred examples after about this many steps: a first guess.
@@ -103,7 +115,15 @@ def tuning_patience(samples: int) -> int:
 
 def kept_views(samples: int) -> int:
     """Return how many views' activations are kept: each costs a pass over the data, and room."""
-    return 3 if samples <= 2000 else 2
+    return 6 if samples <= 500 else 3 if samples <= 2000 else 2
+
+
+def rehearse(samples: int) -> bool:
+    """Tell whether training is done twice: to choose with a part held back, then with everything.
+
+    A fifth of a few hundred examples is worth more as examples than what the second time costs.
+    """
+    return samples <= 2000
 
 
 def validation_share(samples: int) -> float:

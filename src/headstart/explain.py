@@ -60,7 +60,7 @@ def explain(
     steps = []
     for name in names:
         check_stages(replace(job, strategy=name), opened)
-        phases = plan(replace(job, strategy=name), opened.depth)
+        phases = plan(replace(job, strategy=name), opened)
         steps.append(
             {
                 "strategy": name,

@@ -259,7 +259,7 @@ def survey(
         with at_precision(backbone, precision):
             for done in forward_all(turns(positions), modality, backbone, precision, wanted):
                 for position, found in done:
-                    vectors = {reading_name(reading): row for reading, row in found.items()}
+                    vectors = {reading_name(each): _kept(rows) for each, rows in found.items()}
                     yield position, (vectors, {"sketch": drawn.pop(position)})
                 progress.advance(len(done))
         progress.finish()
@@ -281,6 +281,14 @@ def survey(
         computed,
         time.perf_counter() - begun,
     )
+
+
+def _kept(rows: np.ndarray) -> np.ndarray:
+    """Return what is stored of a reading: of many rows an input, half as many bytes do."""
+    if rows.ndim == 1:
+        return rows
+    most = np.finfo(np.float16).max
+    return rows.clip(-most, most).astype(np.float16)
 
 
 def readings(shelf: Shelf, samples: Sequence[Sample]) -> dict[Reading, np.ndarray]:

@@ -112,7 +112,9 @@ def fit(
     )
     modality, net = opened.modality, opened.backbone
     reference = forgetting.remembered(remember, name_of(remember), modality, net.spec)
-    asked = Job(opened.found.samples, (), backbone=net.name, strategy=strategy, unfreeze=unfreeze)
+    asked = Job(
+        opened.found.samples, (), backbone=opened.source, strategy=strategy, unfreeze=unfreeze
+    )
     check_stages(asked, net)
     _announce(opened.count, net, modality, strategy, about, progress)
     sealed = seal_test(opened, task=task, seed=seed, strict=strict, progress=progress)
@@ -125,7 +127,7 @@ def fit(
         labels=labels,
         task=kind.name,
         modality=modality.name,
-        backbone=net.name,
+        backbone=opened.source,
         strategy=strategy,
         seed=seed,
         seconds=budget,

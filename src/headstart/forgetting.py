@@ -106,9 +106,7 @@ def look_back(
     """
     if model.backbone.fingerprint() == untrained:
         return _nothing("Nothing was forgotten: the backbone was not touched.")
-    if any(
-        each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone.depth)
-    ):
+    if any(each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone)):
         return _nothing("All was forgotten on purpose: the weights were made anew.")
     before = open_backbone(job.backbone, offline=job.offline)
     modality = model.modality

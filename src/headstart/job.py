@@ -37,14 +37,17 @@ class Job:
     keep: float | None = None
 
 
-def plan(job: Job, depth: int) -> list[Phase]:
-    """Return the phases of a job on a backbone of so many stages."""
+def plan(job: Job, backbone: Backbone) -> list[Phase]:
+    """Return the phases of a job on a backbone."""
+    depth = backbone.depth
     if job.unfreeze is not None and not 1 <= job.unfreeze <= depth:
         raise UserError(
             f"{job.unfreeze} stages cannot be unfrozen: {job.backbone} has {depth}.",
             f"Give --unfreeze a number from 1 to {depth}.",
         )
-    facts = Facts(len(job.samples), len(job.labels), depth, job.unfreeze)
+    facts = Facts(
+        len(job.samples), len(job.labels), depth, job.unfreeze, *norms.last_norm(backbone)
+    )
     phases: list[Phase] = STRATEGIES.get(job.strategy)().phases(facts)
     return phases
 

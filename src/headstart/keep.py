@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.calibrate import fit_temperature, log_losses
-from headstart.ragged import Rows
+from headstart.schedule import chance
 
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """The shares of the old model that are tried on the validation side."""
@@ -49,27 +48,28 @@ def choose_share(
     modules: Mapping[str, nn.Module],
     before: Tensors,
     predict: Callable[[], np.ndarray],
-    encoded: Rows,
+    score: Callable[[np.ndarray], float],
     asked: float | None,
 ) -> tuple[float, np.ndarray]:
-    """Leave the modules at the asked share, or at the one with the lowest validation log-loss.
+    """Leave the modules at the asked share, or at one that validates better than keeping none.
 
-    `predict` gives validation logits of the present state. Returns the share and its logits. Of
-    shares that do the same, the one that keeps more is left.
+    `predict` gives validation logits of the present state, `score` their headline. Returns the
+    share and its logits. The gain has to be more than chance: of fifty examples the best of four
+    shares is mostly luck. Of shares that do the same, the one that keeps more is left.
     """
     after = state_of(modules)
     if all(torch.equal(before[name], tensor) for name, tensor in after.items()):
         return 0.0, predict()  # nothing was trained, so there is nothing to keep
-    shares = SHARES if asked is None else (asked,)
+    if asked is not None:
+        blend(modules, before, after, asked)
+        return asked, predict()
     found: dict[float, np.ndarray] = {}
-    for share in shares:
+    for share in SHARES:
         blend(modules, before, after, share)
         found[share] = predict()
-    losses = {share: _loss(logits, encoded) for share, logits in found.items()}
-    best = min(reversed(shares), key=lambda share: losses[share])
+    scores = {share: score(logits) for share, logits in found.items()}
+    best = max(reversed(SHARES), key=lambda share: scores[share])
+    if scores[best] - scores[0.0] <= chance(scores[best], len(found[best])):
+        best = 0.0
     blend(modules, before, after, best)
     return best, found[best]
-
-
-def _loss(logits: np.ndarray, encoded: Rows) -> float:
-    return float(log_losses(logits, encoded, fit_temperature(logits, encoded)).mean())

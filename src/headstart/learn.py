@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -42,6 +42,9 @@ from headstart.tasks.base import Task
 from headstart.trainer import Epoch, Fetch, Lesson, Outcome, predict, read, train
 from headstart.watch import Watch
 
+REHEARSAL = 0.45
+"""The share of a budget that a rehearsal may take: what it finds best is then done once more."""
+
 
 class _Learning:
     """One job under way: what its phases share."""
@@ -62,7 +65,7 @@ class _Learning:
         self.watch = Watch(watch, self.task, job.labels)
         self.backbone = backbone or open_backbone(job.backbone, offline=job.offline)
         self.reference = self.backbone.fingerprint()
-        self.phases = plan(job, self.backbone.depth)
+        self.phases = plan(job, self.backbone)
         require_stages(self.phases, self.backbone)
         self.encoded = self.task.encode([sample.target for sample in job.samples], job.labels)
         self.mix = self.task.mix(self.encoded)
@@ -84,6 +87,8 @@ class _Learning:
         self.boundary: int | None = None
         self.adapters: Adapters | None = None
         self.precision = "float32"
+        self.kept: dict[str, int] = {}
+        self.share = job.keep
 
     def until(self) -> float | None:
         """Return when the budget ends: looking on has no part in it."""
@@ -94,17 +99,50 @@ class _Learning:
         return None if until is None else max(0.0, until - time.perf_counter())
 
     def run(self) -> Head:
-        """Run the phases in order and return the head; the backbone is left as it was trained."""
+        """Run the phases and return the head; the backbone is left as it was trained.
+
+        Where some samples were held back to choose by and all are few, that was a rehearsal: as
+        many epochs as it took, and as much of the old weights, are then learnt from all of them.
+        """
+        if not len(self.validating) or not defaults.rehearse(len(self.job.samples)):
+            return self.go_through(self.journal)
+        before, deadline = state_of({"body": self.backbone.module}), self.deadline
+        if self.job.seconds is not None:
+            self.deadline = self.begun + self.job.seconds * REHEARSAL
+        rehearsed = self.go_through(self.journal)
+        if self.adapters is not None:
+            self.adapters.remove()
+        blend({"body": self.backbone.module}, before, before, 0.0)
+        self.backbone.changed()
+        tried = [choice for choice in self.choices if choice.what in self.kept]
+        self.phases = [
+            replace(phase, epochs=self.kept.get(phase.name, 0), patience=0)
+            for phase in self.phases
+            if phase.objective != "train" or self.kept[phase.name]
+        ]
+        self.learn_from_all()
+        self.choices, self.boundary, self.head, self.adapters = [], None, None, None
+        self.watch.points, self.deadline = [], deadline
+        head = self.go_through(self.journal.within("again"))
+        self.choices += tried
+        return replace(head, temperature=rehearsed.temperature)
+
+    def learn_from_all(self) -> None:
+        """Hold nothing back from here on."""
+        self.learning, self.validating = np.arange(len(self.job.samples)), self.validating[:0]
+
+    def go_through(self, journal: Journal | Nowhere) -> Head:
+        """Run the phases in order, with what there is to learn from and to validate by."""
         for at, phase in enumerate(self.phases):
-            journal = self.journal.within(f"phase-{at}")
+            pages = journal.within(f"phase-{at}")
             if phase.objective == "solve":
                 begun = time.perf_counter()
-                self.head = self.solve(phase, journal)
-                self.watch.solved(phase, time.perf_counter() - begun, self.answer_watched)
+                self.head = self.solve(phase, pages)
+                self.watch.solved(phase, time.perf_counter() - begun, self.head, self.vectors)
             elif phase.objective == "estimate":
                 self.estimate(phase)
             else:
-                self.head = self.train(phase, at, journal)
+                self.head = self.train(phase, at, pages)
         if self.head is None:
             raise ValueError(f"strategy {self.job.strategy} has no phases")
         return self.head
@@ -187,11 +225,8 @@ class _Learning:
         ended = journal.page("end")
         if written := ended.read():
             tensors, notes = written
-            logits, choice = tensors.pop("logits").numpy(), Choice(**notes["choice"])
-            epochs = [Epoch(**each) for each in notes["epochs"]]
-            ready = notes["ready"]
+            logits = tensors.pop("logits").numpy()
             blend(modules, tensors, tensors, 0.0)
-            backbone.changed()
         else:
             ready = time.perf_counter() - begun
             outcome = train(
@@ -211,30 +246,31 @@ class _Learning:
                 progress=self.progress,
                 page=journal.page("epochs"),
             )
-            logits, why, epochs = outcome.validation_logits, _why(outcome), list(outcome.epochs)
+            logits, share = outcome.validation_logits, self.share
             if phase is self.phases[-1] and not phase.fresh:
                 share, logits = choose_share(
                     modules,
                     straightened(self.before, state_of(modules)),
                     lambda: self.ask(layer, self.validating),
-                    self.encoded[self.validating],
-                    job.keep,
+                    self.headline,
+                    share,
                 )
-                backbone.changed()
-                why += f"; {share:.0%} of the old weights kept" if share else ""
-            figure = self.judge(logits)
-            seconds = time.perf_counter() - begun
-            choice = Choice(phase.name, figure.value, figure.low, figure.high, seconds, True, why)
-            ended.write(
-                state_of(modules) | {"logits": torch.from_numpy(logits)},
-                {
-                    "choice": asdict(choice),
-                    "ready": ready,
-                    "epochs": [asdict(each) for each in epochs],
-                },
-            )
-        self.watch.trained(phase, epochs, ready)
-        self.choices.append(choice)
+            notes = {
+                "kept": outcome.kept,
+                "share": share,
+                "why": _why(outcome, share),
+                "ready": ready,
+                "seconds": time.perf_counter() - begun,
+                "epochs": [asdict(each) for each in outcome.epochs],
+            }
+            ended.write(state_of(modules) | {"logits": torch.from_numpy(logits)}, notes)
+        backbone.changed()
+        self.kept[phase.name], self.share = notes["kept"], notes["share"]
+        self.watch.trained(phase, [Epoch(**each) for each in notes["epochs"]], notes["ready"])
+        if len(logits):
+            seen, seconds, why = self.judge(logits), notes["seconds"], notes["why"]
+            choice = Choice(phase.name, seen.value, seen.low, seen.high, seconds, True, why)
+            self.choices.append(choice)
         return layer.head(fit_temperature(logits, self.encoded[self.validating]))
 
     def is_first(self, number: int) -> bool:
@@ -275,13 +311,12 @@ class _Learning:
         )
         return read(self.backbone, head.readings, fetch, self.boundary, len(samples))
 
-    def answer_watched(self) -> np.ndarray:
-        if self.head is None:
-            raise ValueError("nobody can answer before there is a head")
-        return self.head.logits(self.vectors(self.head, self.watch.samples))
-
     def ask(self, layer: HeadLayer, positions: np.ndarray) -> np.ndarray:
         return predict(self.backbone, layer, self.fetch, self.boundary or 0, positions)
+
+    def headline(self, logits: np.ndarray) -> float:
+        truth = self.encoded[self.validating]
+        return float(self.task.score(self.task.probabilities(logits, 1.0), truth))
 
     def judge(self, logits: np.ndarray) -> Figure:
         """Return the headline of validation logits with its interval."""
@@ -297,10 +332,13 @@ class _Learning:
         return found.figures[self.task.headline]
 
 
-def _why(outcome: Outcome) -> str:
+def _why(outcome: Outcome, share: float | None) -> str:
     if outcome.kept == 0:
-        return f"no epoch of {len(outcome.epochs)} validated better than the start"
-    return f"epoch {outcome.kept} of {len(outcome.epochs)} validated best; {outcome.stopped}"
+        return f"no epoch of {len(outcome.epochs)} was better than the start"
+    mixed = f"; {share:.0%} of the old weights kept" if share else ""
+    if outcome.kept == len(outcome.epochs):
+        return f"{outcome.kept} epochs; {outcome.stopped}{mixed}"
+    return f"epoch {outcome.kept} of {len(outcome.epochs)} was the best; {outcome.stopped}{mixed}"
 
 
 def learn(
@@ -345,12 +383,17 @@ def try_out(
     backbone: Backbone,
     progress: Progress | None = None,
     journal: Journal | Nowhere | None = None,
-) -> tuple[np.ndarray, float]:
-    """Learn a job and return its logits of other samples' rows and its temperature; no model."""
+) -> np.ndarray:
+    """Learn a job and return its logits of other samples' rows; keep no model.
+
+    Nothing is held back where every phase runs to its end anyway: the others are what to judge by.
+    """
     work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
+    if not any(phase.patience for phase in work.phases):
+        work.learn_from_all()
     try:
         head = work.run()
-        return head.logits(work.vectors(head, others)), head.temperature
+        return head.logits(work.vectors(head, others))
     finally:
         if work.adapters is not None:
             work.adapters.remove()

@@ -20,6 +20,9 @@ from headstart.backbones.base import Backbone
 from headstart.errors import UserError
 from headstart.modalities.base import State
 
+CAUTIOUS = 1024
+"""The width that a net is taken for which shows none."""
+
 
 def norm_layers(backbone: Backbone, boundary: int = 0) -> dict[str, tuple[int, _BatchNorm]]:
     """Return the layers with running statistics from a boundary on, by name, with their stage."""
@@ -29,6 +32,21 @@ def norm_layers(backbone: Backbone, boundary: int = 0) -> dict[str, tuple[int, _
         for path, layer in backbone.module.named_modules()
         if isinstance(layer, _BatchNorm) and owner.get(f"{path}.running_mean", -1) >= boundary
     }
+
+
+def last_norm(backbone: Backbone) -> tuple[int, bool]:
+    """Return how wide the topmost norm is and whether it is a BatchNorm.
+
+    It says how large steps a net stands. One without any norm is taken for a wide transformer,
+    which stands little.
+    """
+    owner = {name: at for at, stage in enumerate(backbone.stages) for name in stage.owns}
+    found, highest = (CAUTIOUS, False), -1
+    for path, layer in backbone.module.named_modules():
+        weight, at = getattr(layer, "weight", None), owner.get(f"{path}.weight", -1)
+        if "Norm" in type(layer).__name__ and weight is not None and at >= highest:
+            found, highest = (len(weight), isinstance(layer, _BatchNorm)), at
+    return found
 
 
 def require_norms(backbone: Backbone, boundary: int) -> None:

@@ -30,12 +30,16 @@ TEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Opened:
-    """Data as they were listed, and a backbone that takes them; nothing was computed yet."""
+    """Data as they were listed, and a backbone that takes them; nothing was computed yet.
+
+    `source` is where the backbone was opened from, and can be again.
+    """
 
     name: str
     modality: Modality
     found: Dataset
     backbone: Backbone
+    source: str
 
     @property
     def count(self) -> int:
@@ -105,9 +109,10 @@ def open_data(
     )
     for note in found.notes:
         progress.say(note)
-    opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
+    source = backbone or f"bundled/{modality.name}"
+    opened = open_backbone(source, offline=offline)
     require_fitting(opened, modality, name_of(data))
-    return Opened(name_of(data), modality, found, opened)
+    return Opened(name_of(data), modality, found, opened, source)
 
 
 def seal_test(

@@ -27,6 +27,7 @@ from headstart.modalities.base import State
 from headstart.precision import native_bfloat16
 from headstart.progress import Progress
 from headstart.ragged import Rows
+from headstart.schedule import chance, rate_share, watched
 from headstart.schema import Phase
 from headstart.tasks.base import Task
 
@@ -44,14 +45,14 @@ PAGE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training side came to, judged on the validation side.
+    """What one pass over the training side came to, judged on the validation side if there is one.
 
     `watched` is what `Lesson.watch` said of it, where it was asked.
     """
 
     number: int
     loss: float
-    score: float
+    score: float | None
     seconds: float
     watched: float | None = None
 
@@ -60,7 +61,7 @@ class Epoch:
 class Outcome:
     """What a phase came to: its epochs, which of them was kept, and why it ended.
 
-    `kept` is 0 where no epoch did better than what the phase began with.
+    `kept` is 0 where what the phase began with was surely better than what came of it.
     """
 
     epochs: tuple[Epoch, ...]
@@ -118,10 +119,10 @@ def predict(
     """Return logits of plain views, from the state at a boundary; the backbone is in eval mode."""
     with torch.no_grad():
         parts = [
-            _logits(backbone, head, fetch(_plain(positions[at : at + CALM])), boundary)
+            _logits(backbone, head, fetch(_plain(positions[at : at + CALM])), boundary).numpy()
             for at in range(0, len(positions), CALM)
         ]
-    return torch.cat(parts).numpy()
+    return np.concatenate([np.zeros((0, len(head.bias)), np.float32), *parts])
 
 
 def read(
@@ -168,8 +169,8 @@ class _Progress:
     number: int = 0
     step: int = 0
     planned: int = 0
-    kept: int = 0
-    best: tuple[float, float] = (-1.0, -math.inf)
+    best: float = -math.inf
+    best_at: int = 0
     epochs: list[Epoch] = field(default_factory=list)
 
 
@@ -192,7 +193,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(self._groups(opened), lr=phase.rate)
         self.at = _Progress(planned=phase.epochs)
         self.best: Tensors = self.snapshot()
-        self.best_logits = np.zeros(0, np.float32)
+        self.logits = self.best_logits = np.zeros((0, len(head.bias)), np.float32)
         self.left: float | None = None
 
     def _groups(self, opened: Sequence[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
@@ -230,40 +231,66 @@ class _Run:
         return value
 
     def epoch(self) -> float:
-        """Make one pass over the learning positions; return the mean loss, or what is no number."""
+        """Make one pass over the learning positions; return the mean loss."""
         phase, learning, losses = self.phase, self.lesson.learning, []
         # A last batch of one example has no batch statistics: it joins no step.
         starts = [at for at in range(0, len(learning), phase.batch_size) if at < len(learning) - 1]
         order = self.generator.permutation(learning)
         chosen = self.generator.integers(0, max(1, phase.views), len(order))
         for at in starts:
-            share = _rate_share(self.at.step, self.at.planned * len(starts), phase.warmup)
+            share = rate_share(self.at.step, self.at.planned * len(starts), phase.warmup)
             for group in self.optimiser.param_groups:
                 group["lr"] = group["peak"] * share
             positions = order[at : at + phase.batch_size]
             pairs = [(int(p), int(v)) for p, v in zip(positions, chosen[at:], strict=False)]
             losses.append(self.step(pairs))
             if not math.isfinite(losses[-1]):
-                return losses[-1]
+                raise self.diverged()
             self.at.step += 1
         return float(np.mean(losses))
 
     def judge(self) -> float | None:
-        """Judge the present state, and remember it if it is the best; None if it is no number."""
-        self.backbone.module.eval()
+        """Judge the present state, and remember it if it is the best; None: nothing to judge by."""
         lesson, task = self.lesson, self.lesson.task
-        logits = predict(
+        if not len(lesson.validating):
+            self.best = self.snapshot()
+            return None
+        self.backbone.module.eval()
+        self.logits = predict(
             self.backbone, self.head, lesson.fetch, self.phase.boundary, lesson.validating
         )
         freeze(self.backbone, self.phase.boundary)
-        if not np.isfinite(logits).all():
-            return None
-        score = task.score(task.probabilities(logits, 1.0), self.truth)
-        gap = float(task.loss(torch.from_numpy(logits), self.truth, 0.0))
-        if (score, -gap) > self.at.best:
-            self.at.best, self.at.kept = (score, -gap), self.at.number
-            self.best, self.best_logits = self.snapshot(), logits
+        if not np.isfinite(self.logits).all():
+            raise self.diverged()
+        score = task.score(task.probabilities(self.logits, 1.0), self.truth)
+        if score > self.at.best:
+            self.at.best, self.at.best_at = score, self.at.number
+            self.best, self.best_logits = self.snapshot(), self.logits
         return score
+
+    def settle(self, finished: bool) -> int:
+        """Leave the last state, or an earlier one that was surely better; return its number.
+
+        The last of a plan that was finished has seen the rate fall to nothing and has no luck in
+        it, which the best of twenty looks at fifty examples mostly is. So an earlier one has to be
+        better by more than chance. On a plateau the best is what there is.
+        """
+        last = self.at.epochs[-1].score if self.at.epochs else None
+        if last is None:
+            return self.at.number
+        if finished and self.at.best - last <= chance(self.at.best, len(self.truth)):
+            return self.at.number
+        self.restore(self.best)
+        self.logits = self.best_logits
+        return self.at.best_at
+
+    def diverged(self) -> Failure:
+        """Go back to the last good state and return the error that says why training ended."""
+        self.restore(self.best)
+        return Failure(
+            f"Training diverged in epoch {self.at.number}: the loss is no longer a number.",
+            "Look for broken inputs with `headstart check`, or use --strategy probe.",
+        )
 
     def watch(self) -> float | None:
         """Look at the present state from outside, in some epochs: the first few, then ever fewer.
@@ -326,7 +353,7 @@ class _Run:
         self.left = notes.pop("left")
         self.generator.bit_generator.state = notes.pop("generator")
         epochs = [Epoch(**each) for each in notes.pop("epochs")]
-        self.at = _Progress(**notes | {"best": tuple(notes["best"]), "epochs": epochs})
+        self.at = _Progress(**notes | {"epochs": epochs})
         return True
 
 
@@ -337,8 +364,8 @@ ADAM = ("step", "exp_avg", "exp_avg_sq")
 def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> Outcome:
     phase, stopped = run.phase, "all epochs done"
     if not run.take_up(page):
-        if not phase.fresh and run.judge() is None:
-            raise _diverged(run)
+        if not phase.fresh:
+            run.judge()
     elif deadline is not None and run.left is not None:
         deadline = time.perf_counter() + run.left
     at = run.at
@@ -348,10 +375,7 @@ def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> 
     while at.number < at.planned:
         begun = time.perf_counter()
         at.number += 1
-        loss = run.epoch()
-        score = run.judge() if math.isfinite(loss) else None
-        if score is None:
-            raise _diverged(run)
+        loss, score = run.epoch(), run.judge()
         seconds = time.perf_counter() - begun
         looked = time.perf_counter()
         at.epochs.append(Epoch(at.number, loss, score, seconds, run.watch()))
@@ -365,36 +389,11 @@ def _loop(run: _Run, deadline: float | None, progress: Progress, page: Page) -> 
             if at.planned < phase.epochs:
                 stopped = "the time budget was used up"
             break
-        if phase.patience and at.number - at.kept >= phase.patience:
+        if phase.patience and at.number - at.best_at >= phase.patience:
             stopped = f"no better validation score for {phase.patience} epochs"
             break
         if time.perf_counter() - noted >= PAGE_SECONDS:
             noted = time.perf_counter()
             run.note(page, None if deadline is None else deadline - noted)
-    run.restore(run.best)
-    return Outcome(tuple(at.epochs), at.kept, run.best_logits, stopped)
-
-
-def watched(epoch: int, planned: int) -> bool:
-    """Tell whether an epoch is looked at: 1, 2, 3, 4, 6, 8, 12, 16 … and the last."""
-    halved = epoch
-    while halved > 4 and halved % 2 == 0:
-        halved //= 2
-    return halved <= 4 or epoch == planned
-
-
-def _rate_share(step: int, steps: int, warmup: float) -> float:
-    """Return the share of the peak rate: a linear rise, then half a cosine down to zero."""
-    rising = max(1, int(steps * warmup))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
-
-
-def _diverged(run: _Run) -> Failure:
-    """Go back to the last good state and return the error that says why training ended."""
-    run.restore(run.best)
-    return Failure(
-        f"Training diverged in epoch {run.at.number}: the loss is no longer a number.",
-        "Look for broken inputs with `headstart check`, or use --strategy probe.",
-    )
+    kept = run.settle(at.number >= at.planned)
+    return Outcome(tuple(at.epochs), kept, run.logits, stopped)

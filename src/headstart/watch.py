@@ -12,11 +12,14 @@ import numpy as np
 
 from headstart.activations import at_boundary
 from headstart.backbones.base import Backbone
+from headstart.heads import Head
 from headstart.heads.layer import HeadLayer
 from headstart.modalities.base import Modality
 from headstart.schema import Phase, Point, Sample
 from headstart.tasks.base import Task
 from headstart.trainer import Epoch, predict
+
+Vectors = Callable[[Head, Sequence[Sample]], np.ndarray]
 
 
 class Watch:
@@ -33,12 +36,13 @@ class Watch:
         """Return the headline of the watched."""
         return float(self.task.score(self.task.probabilities(logits, 1.0), self.truth))
 
-    def solved(self, phase: Phase, seconds: float, answer: Callable[[], np.ndarray]) -> None:
-        """Note how well a head does that was solved in so many seconds."""
+    def solved(self, phase: Phase, seconds: float, head: Head, vectors: Vectors) -> None:
+        """Note how well a head does that was solved in so many seconds, on its vectors of them."""
         self.took += seconds
         if self.samples:
             begun = time.perf_counter()
-            self.points.append(Point(phase.name, 0, self.took, self.score(answer())))
+            value = self.score(head.logits(vectors(head, self.samples)))
+            self.points.append(Point(phase.name, 0, self.took, value))
             self.looking += time.perf_counter() - begun
 
     def during(

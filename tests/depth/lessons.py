@@ -39,5 +39,5 @@ def hurry(monkeypatch, epochs: int = 3, views: int = 2, rate: float = 1e-3) -> N
     monkeypatch.setattr(defaults, "tuning_patience", lambda samples: epochs)
     monkeypatch.setattr(defaults, "kept_views", lambda samples: views)
     monkeypatch.setattr(defaults, "views", lambda samples: views)
-    monkeypatch.setattr(defaults, "BACKBONE_RATE", rate)
+    monkeypatch.setattr(defaults, "backbone_rate", lambda *_: rate)
     monkeypatch.setattr(defaults, "scratch_epochs", lambda samples: epochs)

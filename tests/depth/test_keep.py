@@ -40,34 +40,54 @@ def test_ends_and_middle_of_the_line(folder, monkeypatch):
     assert moved
 
 
-def test_the_share_with_the_lowest_loss_is_left():
-    module = nn.Linear(1, 2)
-    before = {"head.weight": torch.zeros(2, 1), "head.bias": torch.zeros(2)}
-    with torch.no_grad():
-        module.weight.copy_(torch.tensor([[-1.0], [1.0]]))
-        module.bias.zero_()
-    after = state_of({"head": module})
-    truth = np.array([0, 1] * 20)
+def answer(module, right_at):
+    """Return a predict and a score: `right_at` says how many of 40 come right at a slope."""
 
     def predict():
-        """Right at half the weight; beyond it, ever surer of the wrong."""
-        slope = float(module.weight[1, 0].detach())
-        right = np.where(np.arange(40) < 30, slope * 4, -slope * 40 * max(0.0, slope - 0.5))
-        return np.stack([np.where(truth == label, right, 0) for label in (0, 1)], 1).astype("f4")
+        return np.full((40, 2), float(module.weight.detach()[0, 0]), np.float32)
 
-    share, logits = choose_share({"head": module}, before, predict, truth, None)
+    return predict, lambda logits: right_at(float(logits[0, 0])) / 40
+
+
+def line():
+    """Return a layer that training took from 0 to 1."""
+    module = nn.Linear(1, 2)
+    before = {"head.weight": torch.zeros(2, 1), "head.bias": torch.zeros(2)}
+    nn.init.ones_(module.weight)
+    nn.init.zeros_(module.bias)
+    return module, before
+
+
+def test_the_share_that_surely_validates_best_is_left():
+    module, before = line()
+    predict, score = answer(module, lambda slope: 40 if slope == 0.5 else 20)
+    share, logits = choose_share({"head": module}, before, predict, score, None)
     assert share == 0.5
     assert logits.shape == (40, 2)
-    assert torch.allclose(module.weight, after["head.weight"] / 2)
+    assert torch.equal(module.weight, torch.full((2, 1), 0.5))
 
 
-def test_of_equal_shares_the_one_that_keeps_most_is_left():
-    module = nn.Linear(1, 2)
-    before, truth = state_of({"head": module}), np.array([0, 1])
-    nn.init.ones_(module.weight)
-    answers = np.eye(2, dtype=np.float32)
-    share, _ = choose_share({"head": module}, before, lambda: answers, truth, None)
+def test_a_gain_that_may_be_chance_keeps_nothing():
+    module, before = line()
+    predict, score = answer(module, lambda slope: 31 if slope == 0.5 else 30)
+    share, _ = choose_share({"head": module}, before, predict, score, None)
+    assert share == 0
+    assert torch.equal(module.weight, torch.ones(2, 1))
+
+
+def test_of_shares_that_do_the_same_the_one_that_keeps_most_is_left():
+    module, before = line()
+    predict, score = answer(module, lambda slope: 10 if slope == 1 else 40)
+    share, _ = choose_share({"head": module}, before, predict, score, None)
     assert share == max(SHARES)
+
+
+def test_what_was_asked_for_is_done():
+    module, before = line()
+    predict, score = answer(module, lambda slope: 40)
+    share, _ = choose_share({"head": module}, before, predict, score, 0.7)
+    assert share == 0.7
+    assert torch.allclose(module.weight, torch.full((2, 1), 0.3))
 
 
 def test_counters_are_not_mixed():
@@ -82,5 +102,5 @@ def test_counters_are_not_mixed():
 def test_where_nothing_was_trained_nothing_is_said_to_be_kept():
     module = nn.Linear(1, 2)
     before, answers = state_of({"head": module}), np.eye(2, dtype=np.float32)
-    share, _ = choose_share({"head": module}, before, lambda: answers, np.array([0, 1]), None)
+    share, _ = choose_share({"head": module}, before, lambda: answers, lambda _: 1.0, None)
     assert share == 0

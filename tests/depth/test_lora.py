@@ -335,7 +335,7 @@ def test_trying_it_out_says_the_same_and_leaves_the_backbone_as_it_was(made):
     backbone = open_backbone(f"shelf/{kind}")
     mark, names = backbone.fingerprint(), [name for name, _ in backbone.module.named_modules()]
     others = texts(8, 1) if kind == "texts" else lessons.samples(4, start=50)
-    logits, _ = try_out(job(kind), others, backbone=backbone)
+    logits = try_out(job(kind), others, backbone=backbone)
     vectors = model.features([each.input for each in others])
     assert model.head.logits(vectors) == pytest.approx(logits, abs=1e-3)
     assert backbone.fingerprint() == mark

@@ -84,7 +84,7 @@ def test_killed_twice_and_between_phases(folder, tmp_path):
     job = lessons.job(folder, "gradual", unfreeze=2)
     whole = Counting()
     expected = learn(job, progress=whole)
-    assert whole.count == 6
+    assert whole.count >= 6
     journal = Journal.open(tmp_path / "twice", {})
     for last in (2, 5):
         with pytest.raises(Killed):

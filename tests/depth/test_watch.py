@@ -7,7 +7,7 @@ import torch
 
 from headstart.choose import make
 from headstart.journal import Journal
-from headstart.trainer import watched
+from headstart.schedule import watched
 from tests.depth import lessons
 from tests.standing import save_tiny
 

@@ -117,9 +117,11 @@ def test_without_scratch_nothing_is_said_of_its_labels():
     assert says["deeper"]["helps_from"] is None
 
 
-def test_share_is_of_what_all_the_data_give():
-    record = make({"probe": lambda n: 0.6 if n < 100 else 0.8})
+def test_share_is_of_the_best_that_all_the_data_give():
+    record = make({"scratch": lambda n: 0.2, "probe": lambda n: 0.6 if n < 100 else 0.8})
     row = of(say(record)["share"], "probe", 10)
+    # Who learns nothing from any number of labels reaches little, not the whole of its own.
+    assert of(say(record)["share"], "scratch", 10)["share_of_quality"] == pytest.approx(0.25)
     assert row["share_of_data"] == pytest.approx(0.1)
     assert row["share_of_quality"] == pytest.approx(0.75)
     assert "With 10 % of the labels (10 a class) probe reaches 75 %" in row["sentence"]
@@ -137,6 +139,11 @@ def test_going_deeper_does_not_help_by_noise():
     deeper = say(record)["deeper"]
     assert deeper["helps_from"] is None
     assert "did not surely beat probe" in deeper["sentence"]
+
+
+def test_no_difference_is_told_that_there_cannot_be():
+    record = make({"probe": lambda n: 0.9, "scratch": lambda n: 0.1}, seeds=2, noise=0.1)
+    assert all(-1 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in record["paired"])
 
 
 def test_harm_is_told():

@@ -112,9 +112,7 @@ def race(
         offline=offline,
         progress=progress,
     )
-    check_runnable(
-        Job(opened.found.samples, (), backbone=opened.backbone.name), opened.backbone, names
-    )
+    check_runnable(Job(opened.found.samples, (), backbone=opened.source), opened.backbone, names)
     sealed = seal_test(opened, task=task, seed=0, strict=strict, progress=progress)
     draws = Draws(sealed)
     check_sizes(draws.groups_of_labels())
@@ -158,7 +156,7 @@ class _Contest:
             sealed.labels,
             task=sealed.task.name,
             modality=opened.modality.name,
-            backbone=self.net.name,
+            backbone=self.opened.source,
         )
         self.runs = runs_of(names, counts, seeds)
         self.sizes = {

@@ -104,8 +104,8 @@ def compare(record: Record, strategy: str, against: str, groups: int) -> list[di
                 "against": against,
                 "labels_per_class": count,
                 "value": float(mean[0]),
-                "low": float(mean[0] - reach),
-                "high": float(mean[0] + reach),
+                "low": max(-1.0, float(mean[0] - reach)),
+                "high": min(1.0, float(mean[0] + reach)),
                 "seeds": len(pairs),
             }
         )

@@ -146,7 +146,7 @@ def check_sizes(sizes: dict[str, int]) -> None:
 def phases_of(job: Job, backbone: Backbone, strategy: str, samples: int) -> list[Phase]:
     """Return what a strategy does with so many samples of a job."""
     some = (Sample(None),) * samples  # how many they are is all that a plan asks
-    return plan(replace(job, strategy=strategy, samples=some), backbone.depth)
+    return plan(replace(job, strategy=strategy, samples=some), backbone)
 
 
 def check_runnable(job: Job, backbone: Backbone, strategies: Sequence[str]) -> None:

@@ -129,20 +129,25 @@ def _capital(text: str) -> str:
 
 
 def share(record: Record) -> list[dict[str, Any]]:
-    """Return how much of what each strategy reaches with all the data it reaches with less."""
+    """Return how much of the best that came of all the data each strategy reaches with less.
+
+    The best of all strategies is the measure: who learns nothing from any number of labels would
+    reach the whole of its own.
+    """
     means = {(row["strategy"], row["labels_per_class"]): row for row in record["summary"]}
+    wholes = [row for row in record["summary"] if row["labels_per_class"] == ALL]
+    best = max(wholes, key=lambda row: row["value"], default=None)
+    if best is None or best["value"] <= 0:
+        return []
     rows = []
     for strategy in (each["name"] for each in record["strategies"]):
-        whole = means.get((strategy, ALL))
-        if whole is None or whole["value"] <= 0:
-            continue
         for count in record["labels_per_class"]:
             part = means.get((strategy, count))
             if count == ALL or part is None:
                 continue
             data = part["n_train"] / record["data"]["n_pool"]
-            quality = part["value"] / whole["value"]
-            more = "more than " if quality > 1 else ""
+            quality = part["value"] / best["value"]
+            told = _percent(quality) if quality < 1 else "as much as"
             rows.append(
                 {
                     "strategy": strategy,
@@ -150,8 +155,8 @@ def share(record: Record) -> list[dict[str, Any]]:
                     "share_of_data": data,
                     "share_of_quality": quality,
                     "sentence": f"With {_percent(data)} of the labels ({count:,} a class) "
-                    f"{strategy} reaches {more}{_percent(min(1.0, quality))} of what it reaches "
-                    "with all of them.",
+                    f"{strategy} reaches {told}{' of' if quality < 1 else ''} the best that came "
+                    f"of all of them ({best['strategy']}, {best['value']:.2f}).",
                 }
             )
     return rows

@@ -13,13 +13,17 @@ from headstart.schema import Phase
 class Facts:
     """What a strategy may base its phases on: plain numbers, nothing of the labels themselves.
 
-    `unfreeze` is how many of the top stages the user wants trained, where they said so.
+    `unfreeze` is how many of the top stages the user wants trained, where they said so. `width` and
+    `batch_norm` are of the backbone's last norm: how many channels it has, and whether it goes by
+    the batch.
     """
 
     samples: int
     labels: int
     depth: int
     unfreeze: int | None = None
+    width: int = 256
+    batch_norm: bool = True
 
 
 class Strategy(Protocol):
@@ -43,18 +47,21 @@ def head_first(boundary: int) -> Phase:
     return Phase("head", boundary, reads_from=boundary)
 
 
-def tune(name: str, boundary: int, facts: Facts) -> Phase:
-    """Return the phase that trains the stages from a boundary on, gently."""
+def tune(name: str, boundary: int, facts: Facts, patience: int = 0) -> Phase:
+    """Return the phase that trains the stages from a boundary on, to the end of its schedule.
+
+    With `patience` it ends before, after so many epochs without a better validation score.
+    """
     size = facts.samples
     return Phase(
         name,
         boundary,
         objective="train",
         epochs=defaults.tuning_epochs(size),
-        patience=defaults.tuning_patience(size),
+        patience=patience,
         batch_size=defaults.batch_size(size),
         rate=defaults.HEAD_RATE,
-        backbone_rate=defaults.BACKBONE_RATE,
+        backbone_rate=defaults.backbone_rate(facts.width, facts.batch_norm),
         decay=defaults.layer_decay(facts.depth),
         weight_decay=defaults.TUNING_WEIGHT_DECAY,
         smoothing=defaults.SMOOTHING,

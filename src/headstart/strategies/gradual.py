@@ -20,7 +20,8 @@ class Gradual:
         """Return the head's phase and one for each step down."""
         lowest = facts.depth - facts.unfreeze if facts.unfreeze else 0
         boundaries = defaults.steps_down(facts.depth, lowest)
+        patience = defaults.tuning_patience(facts.samples)
         return [
             head_first(boundaries[0]),
-            *(tune(stages_from(at, facts.depth), at, facts) for at in boundaries),
+            *(tune(stages_from(at, facts.depth), at, facts, patience) for at in boundaries),
         ]

@@ -1,0 +1,29 @@
+"""When things happen in a phase: the rate at every step, which epochs are looked at and kept."""
+
+from __future__ import annotations
+
+import math
+
+
+def rate_share(step: int, steps: int, warmup: float) -> float:
+    """Return the share of the peak rate: a linear rise, then half a cosine down to zero."""
+    rising = max(1, int(steps * warmup))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
+
+
+def watched(epoch: int, planned: int) -> bool:
+    """Tell whether an epoch is looked at: 1, 2, 3, 4, 6, 8, 12, 16 … and the last."""
+    halved = epoch
+    while halved > 4 and halved % 2 == 0:
+        halved //= 2
+    return halved <= 4 or epoch == planned
+
+
+def chance(score: float, count: int) -> float:
+    """Return by how much a score between 0 and 1 on so many examples may differ by chance alone.
+
+    That is twice the standard error of a share.
+    """
+    return 2 * math.sqrt(max(0.0, score * (1 - score)) / max(1, count))
