@@ -58,6 +58,8 @@ FLOORS = {
         "keep",
         "learn",
         "matrix",
+        "memory",
+        "mirrors",
         "model",
         "model_folder",
         "norms",
@@ -71,6 +73,7 @@ FLOORS = {
         "strategies",
         "tasks",
         "trainer",
+        "validation",
         "watch",
     },
     # The verbs.

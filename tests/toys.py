@@ -52,6 +52,9 @@ class Numbers:
         chance = np.random.default_rng([int(key[:8], 16), number])
         return {"x": (raw + chance.normal(0, 0.1, raw.shape)).astype(np.float32)}
 
+    def mirror(self, example):
+        return None
+
     def collate(self, examples, spec):
         return {"x": torch.from_numpy(np.stack([example["x"] for example in examples]))}
 

@@ -32,22 +32,29 @@ Pairs = Sequence[tuple[int, int]]
 """Samples' positions, each with the number of one of its views; view 0 is the plain one."""
 
 
+PLAIN = (0,)
+"""The numbers of the views where only the plain one is wanted."""
+
+
 def at_boundary(
     samples: Sequence[Sample],
     modality: Modality,
     backbone: Backbone,
     boundary: int,
-    views: int,
+    numbers: Sequence[int],
     precision: str,
     progress: Progress | None = None,
 ) -> Callable[[Pairs], State]:
-    """Return how to fetch the state at a boundary, with everything that it needs in the store."""
+    """Return how to fetch the state at a boundary, with everything that it needs in the store.
+
+    `numbers` are of the views wanted, and pairs name a sample's view by its number.
+    """
     progress = progress or Silent()
     if boundary:
-        kept = _Kept(samples, modality, backbone, precision, max(1, views))
+        kept = _Kept(samples, modality, backbone, precision, numbers)
         if kept.make(boundary, progress):
             return lambda pairs: kept.fetch(boundary, pairs)
-    arrays = features.views(samples, modality, backbone.spec, max(1, views), progress)
+    arrays = features.views(samples, modality, backbone.spec, numbers, progress)
 
     def fetch(pairs: Pairs) -> State:
         # Laid out as for the store: the order of sums, and so the last digits, are the same.
@@ -66,10 +73,10 @@ class _Kept:
         modality: Modality,
         backbone: Backbone,
         precision: str,
-        views: int,
+        numbers: Sequence[int],
     ) -> None:
         self.samples, self.modality, self.backbone = samples, modality, backbone
-        self.precision, self.views = precision, views
+        self.precision, self.numbers = precision, numbers
         self.shelves: dict[int, Shelf] = {}
 
     def shelf(self, boundary: int) -> Shelf:
@@ -85,6 +92,7 @@ class _Kept:
                 frozen=frozen,
                 boundary=boundary,
                 precision=self.precision,
+                drawn=features.DRAWN,
                 **features.asked_of(self.samples),
             )
         return self.shelves[boundary]
@@ -95,7 +103,7 @@ class _Kept:
     def lacking(self, boundary: int) -> list[tuple[int, int]]:
         shelf, pairs = self.shelf(boundary), dict[str, tuple[int, int]]()
         for position in range(len(self.samples)):
-            for view in range(self.views):
+            for view in self.numbers:
                 if (key := self.key(position, view)) not in shelf:
                     pairs.setdefault(key, (position, view))  # two copies of a file are made once
         return list(pairs.values())
@@ -108,13 +116,13 @@ class _Kept:
         with at_precision(self.backbone, self.precision):
             first = next(self.compute(missing[:1], 0, boundary))[1][0]
             size = sum(array.nbytes for array in first.values())
-            if size * len(self.samples) * self.views > store.limit() * SHARE_OF_STORE:
+            if size * len(self.samples) * len(self.numbers) > store.limit() * SHARE_OF_STORE:
                 return False
             start = next(
                 (at for at in range(boundary - 1, 0, -1) if not self.lacking(at)),
                 0,
             )
-            progress.start(f"Computing stage {boundary} of {self.views} views", len(missing))
+            progress.start(f"Computing stage {boundary} of {len(self.numbers)} views", len(missing))
             shelf = self.shelf(boundary)
             shelf.claim()
             try:

@@ -27,6 +27,7 @@ from headstart.job import Job, group_numbers, plan, require_stages
 from headstart.journal import Journal, Nowhere
 from headstart.keep import blend, state_of
 from headstart.learn import learn, try_out
+from headstart.memory import enough_memory
 from headstart.metrics import draw, paired, paired_difference, share_interval
 from headstart.model import Model
 from headstart.progress import Progress, Silent
@@ -144,12 +145,14 @@ class Ladder:
         if best_name == PROBE:
             self.rewind()  # the last trial has moved the weights that the probe stands on
             return replace(probe, strategy=PROBE, choices=(*probe.choices, *self.choices))
-        model = self.learn(best_name)
+        asked = np.flatnonzero(best.covered)
+        temperature = fit_temperature(flat(best.logits[asked]), self.encoded[asked])
+        model = self.learn(best_name, temperature)
         below = [replace(each, kept=each.what == best_name) for each in self.choices]
         lost = [replace(each, kept=False) for each in probe.choices]
         return replace(model, choices=(*lost, *below, *model.choices))
 
-    def learn(self, strategy: str) -> Model:
+    def learn(self, strategy: str, temperature: float | None = None) -> Model:
         """Run a strategy on all samples, from the weights that the backbone came with."""
         self.rewind()
         left = None if self.job.seconds is None else max(1.0, self.job.seconds - self.spent)
@@ -161,6 +164,7 @@ class Ladder:
             progress=self.progress,
             journal=journal,
             watch=self.watch,
+            temperature=temperature,
         )
 
     def rewind(self) -> None:
@@ -173,7 +177,7 @@ class Ladder:
         job = replace(self.job, strategy=rung, seconds=None)
         phases, count = plan(job, self.backbone), len(self.job.samples)
         folds = 1 if count > defaults.ONE_FOLD_FROM else int(self.folds.max()) + 1
-        again = cost.seconds(phases, self.cost, count, views_kept=True)
+        again = cost.seconds(phases, self.cost, count, views_kept=True, rehearsed=False)
         once = cost.seconds(phases, self.cost, count, rehearsed=False)
         least = once + again  # one fold, and the model itself
         if least > self.budget - self.spent:
@@ -276,9 +280,10 @@ def make(
 
     The model's `curve` tells how well the samples in `watch` were answered as it was trained.
     """
-    if job.strategy != AUTO:
-        return learn(job, backbone=backbone, progress=progress, journal=journal, watch=watch)
-    return Ladder(job, backbone, progress or Silent(), journal or Nowhere(), watch).climb()
+    with enough_memory(job.backbone):
+        if job.strategy != AUTO:
+            return learn(job, backbone=backbone, progress=progress, journal=journal, watch=watch)
+        return Ladder(job, backbone, progress or Silent(), journal or Nowhere(), watch).climb()
 
 
 def check_depth(

@@ -57,8 +57,8 @@ LOWEST_SHARE = 0.1
 """The first stage's rate as a share of the last one's."""
 
 TUNING_STEPS = 250
-"""A pretrained net has moved to a few hundred examples after about this many steps: a first guess.
-Of a plan twice as long, the best epoch on ants_bees came after some 110, once."""
+"""A pretrained net has moved to a few hundred examples after about this many steps. On held-back
+training pictures of flowers5 (50 a class) 8 epochs of 7 steps came within a point of 20."""
 
 MOST_STEPS_DOWN = 4
 
@@ -105,7 +105,7 @@ def adapted_stages(depth: int) -> int:
 def tuning_epochs(samples: int) -> int:
     """Return for how many epochs a pretrained net is trained at most."""
     steps_an_epoch = max(1, samples // batch_size(samples))
-    return max(5, min(20, round(TUNING_STEPS / steps_an_epoch)))
+    return max(5, min(12, round(TUNING_STEPS / steps_an_epoch)))
 
 
 def tuning_patience(samples: int) -> int:

@@ -312,20 +312,26 @@ def vectors(shelf: Shelf, samples: Sequence[Sample], wanted: Sequence[Reading]) 
     )
 
 
+DRAWN = 2
+"""Counted up when views are drawn in another way: those in stores are then no longer right."""
+
+
 def views(
     samples: Sequence[Sample],
     modality: Modality,
     spec: InputSpec,
-    count: int,
+    numbers: Sequence[int],
     progress: Progress | None = None,
 ) -> Callable[[Sequence[tuple[int, int]]], list[Arrays]]:
     """Make augmentation views of samples (view 0 is the plain one) and return how to fetch them.
 
-    A view is a pure function of the sample's content and its number, so each is made once and
-    every epoch, seed and later run reads it from the store.
+    `numbers` are of the views wanted. A view is a pure function of the sample's content and its
+    number, so each is made once and every epoch, seed and later run reads it from the store.
     """
     progress = progress or Silent()
-    shelf = open_shelf("views", modality=modality.name, spec=spec.to_json(), **asked_of(samples))
+    shelf = open_shelf(
+        "views", modality=modality.name, spec=spec.to_json(), drawn=DRAWN, **asked_of(samples)
+    )
 
     def key(position: int, number: int) -> str:
         return hashlib.sha256(f"{samples[position].key}:{number}".encode()).hexdigest()
@@ -333,20 +339,19 @@ def views(
     def make(position: int) -> list[Arrays]:
         sample = samples[position]
         raw = modality.read(sample.input)
-        return [modality.prepare(raw, spec)] + [
-            modality.view(raw, spec, sample.key, number) for number in range(1, count)
+        return [
+            modality.view(raw, spec, sample.key, number) if number else modality.prepare(raw, spec)
+            for number in numbers
         ]
 
     lacking = [
-        at
-        for at in range(len(samples))
-        if any(key(at, number) not in shelf for number in range(count))
+        at for at in range(len(samples)) if any(key(at, number) not in shelf for number in numbers)
     ]
     if lacking:
-        progress.start(f"Making {count} views of each", len(lacking))
+        progress.start(f"Making {len(numbers)} views of each", len(lacking))
         try:
             for at, made in zip(lacking, ahead(make, lacking, 2 * BATCH), strict=True):
-                for number, arrays in enumerate(made):
+                for number, arrays in zip(numbers, made, strict=True):
                     shelf.put(key(at, number), arrays)
                 progress.advance()
         finally:

@@ -1,8 +1,7 @@
 """`learn(job) -> Model`: samples and choices in, model out. No test set, no printing.
 
-`fit`, folds, races and the scikit-learn estimator all call this. A job is plain data, so it can be
-sent to another process. What it has done so far can be kept in a journal; the same job with the
-same journal goes on from there.
+`fit`, folds, races and the scikit-learn estimator all call this. What was done so far can be kept
+in a journal; the same job with the same journal goes on from there.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from headstart import defaults, features, norms
-from headstart.activations import at_boundary
+from headstart import defaults, features, mirrors, norms
+from headstart.activations import PLAIN, at_boundary
 from headstart.adapters import Adapters, insert, straightened
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import fresh_weights, open_backbone
@@ -37,9 +36,10 @@ from headstart.novelty import fit_novelty
 from headstart.precision import choose
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, TASKS
-from headstart.schema import Choice, Figure, Phase, Sample
+from headstart.schema import Choice, Phase, Sample
 from headstart.tasks.base import Task
-from headstart.trainer import Epoch, Fetch, Lesson, Outcome, predict, read, train
+from headstart.trainer import Epoch, Fetch, Lesson, predict, read, train
+from headstart.validation import Validation, tell
 from headstart.watch import Watch
 
 REHEARSAL = 0.45
@@ -81,6 +81,9 @@ class _Learning:
         if any(phase.objective == "train" for phase in self.phases):
             share = defaults.validation_share(len(job.samples))
             self.learning, self.validating = seal(self.mix, self.groups, share=share, seed=job.seed)
+        self.validation = Validation(
+            self.task, job.samples, job.labels, self.encoded, self.groups, job.seed
+        )
         self.choices: list[Choice] = []
         self.out_of_fold: np.ndarray | None = None
         self.head: Head | None = None
@@ -88,6 +91,7 @@ class _Learning:
         self.adapters: Adapters | None = None
         self.precision = "float32"
         self.kept: dict[str, int] = {}
+        self.noted: tuple[Choice, ...] = ()
         self.share = job.keep
 
     def until(self) -> float | None:
@@ -95,8 +99,7 @@ class _Learning:
         return None if self.deadline is None else self.deadline + self.watch.looking
 
     def left(self) -> float | None:
-        until = self.until()
-        return None if until is None else max(0.0, until - time.perf_counter())
+        return None if (end := self.until()) is None else max(0.0, end - time.perf_counter())
 
     def run(self) -> Head:
         """Run the phases and return the head; the backbone is left as it was trained.
@@ -104,6 +107,7 @@ class _Learning:
         Where some samples were held back to choose by and all are few, that was a rehearsal: as
         many epochs as it took, and as much of the old weights, are then learnt from all of them.
         """
+        self.look_into_mirrors()
         if not len(self.validating) or not defaults.rehearse(len(self.job.samples)):
             return self.go_through(self.journal)
         before, deadline = state_of({"body": self.backbone.module}), self.deadline
@@ -127,8 +131,22 @@ class _Learning:
         self.choices += tried
         return replace(head, temperature=rehearsed.temperature)
 
+    def look_into_mirrors(self) -> None:
+        """Leave mirror images out of the views where they surely mean something else."""
+        if not any(phase.views > 1 for phase in self.phases):
+            return
+        self.survey()  # settles the number format
+        net = self.modality, self.backbone, self.precision
+        if told := mirrors.tell(self.job.samples, self.encoded, self.groups, *net):
+            self.phases = [replace(phase, mirrored=False) for phase in self.phases]
+            self.noted = (told,)
+
+    def hold_nothing_back(self) -> None:
+        """Learn from everything at once, unless a phase has to know when a plateau is reached."""
+        if not any(phase.patience for phase in self.phases):
+            self.learn_from_all()
+
     def learn_from_all(self) -> None:
-        """Hold nothing back from here on."""
         self.learning, self.validating = np.arange(len(self.job.samples)), self.validating[:0]
 
     def go_through(self, journal: Journal | Nowhere) -> Head:
@@ -162,8 +180,7 @@ class _Learning:
     def solve(self, phase: Phase, journal: Journal | Nowhere) -> Head:
         """Solve the head on cached readings; everything it chose is kept as choices.
 
-        Where stages are trained afterwards, it learns from what they will learn from: the samples
-        that they are watched on must be as new to it.
+        It learns from what the stages will: samples that they are watched on must be new to it too.
         """
         found, rows, page = self.survey(), self.learning, journal.page("head")
         if written := page.read():
@@ -220,7 +237,7 @@ class _Learning:
             self.adapters = insert(backbone, phase.boundary, phase.adapters, state, job.seed)
         layer = self.layer(phase)
         modules = {"body": backbone.module, "head": layer}
-        if self.is_first(number):
+        if all(each.objective != "train" for each in self.phases[:number]):
             self.before = state_of(modules)
         ended = journal.page("end")
         if written := ended.read():
@@ -252,13 +269,13 @@ class _Learning:
                     modules,
                     straightened(self.before, state_of(modules)),
                     lambda: self.ask(layer, self.validating),
-                    self.headline,
+                    lambda said: self.validation.headline(said, self.validating),
                     share,
                 )
             notes = {
                 "kept": outcome.kept,
                 "share": share,
-                "why": _why(outcome, share),
+                "why": tell(outcome, share),
                 "ready": ready,
                 "seconds": time.perf_counter() - begun,
                 "epochs": [asdict(each) for each in outcome.epochs],
@@ -268,14 +285,14 @@ class _Learning:
         self.kept[phase.name], self.share = notes["kept"], notes["share"]
         self.watch.trained(phase, [Epoch(**each) for each in notes["epochs"]], notes["ready"])
         if len(logits):
-            seen, seconds, why = self.judge(logits), notes["seconds"], notes["why"]
+            seen, seconds, why = (
+                self.validation.figure(logits, self.validating),
+                notes["seconds"],
+                notes["why"],
+            )
             choice = Choice(phase.name, seen.value, seen.low, seen.high, seconds, True, why)
             self.choices.append(choice)
         return layer.head(fit_temperature(logits, self.encoded[self.validating]))
-
-    def is_first(self, number: int) -> bool:
-        """Tell whether no phase before this one trained anything."""
-        return all(each.objective != "train" for each in self.phases[:number])
 
     def fetch_at(self, phase: Phase) -> Fetch:
         return at_boundary(
@@ -283,7 +300,7 @@ class _Learning:
             self.modality,
             self.backbone,
             phase.boundary,
-            phase.views,
+            phase.numbers,
             self.precision,
             self.progress,
         )
@@ -307,38 +324,18 @@ class _Learning:
             found = features.survey(samples, self.modality, self.backbone, self.progress)
             return features.vectors(found.shelf, found.samples, head.readings)
         fetch = at_boundary(
-            samples, self.modality, self.backbone, self.boundary, 1, self.precision, self.progress
+            samples,
+            self.modality,
+            self.backbone,
+            self.boundary,
+            PLAIN,
+            self.precision,
+            self.progress,
         )
         return read(self.backbone, head.readings, fetch, self.boundary, len(samples))
 
     def ask(self, layer: HeadLayer, positions: np.ndarray) -> np.ndarray:
         return predict(self.backbone, layer, self.fetch, self.boundary or 0, positions)
-
-    def headline(self, logits: np.ndarray) -> float:
-        truth = self.encoded[self.validating]
-        return float(self.task.score(self.task.probabilities(logits, 1.0), truth))
-
-    def judge(self, logits: np.ndarray) -> Figure:
-        """Return the headline of validation logits with its interval."""
-        truth = self.encoded[self.validating]
-        found = self.task.evaluate(
-            self.task.probabilities(logits, fit_temperature(logits, truth)),
-            truth,
-            self.job.labels,
-            [self.job.samples[at].name for at in self.validating],
-            [str(self.groups[at]) for at in self.validating],
-            self.job.seed,
-        )
-        return found.figures[self.task.headline]
-
-
-def _why(outcome: Outcome, share: float | None) -> str:
-    if outcome.kept == 0:
-        return f"no epoch of {len(outcome.epochs)} was better than the start"
-    mixed = f"; {share:.0%} of the old weights kept" if share else ""
-    if outcome.kept == len(outcome.epochs):
-        return f"{outcome.kept} epochs; {outcome.stopped}{mixed}"
-    return f"epoch {outcome.kept} of {len(outcome.epochs)} was the best; {outcome.stopped}{mixed}"
 
 
 def learn(
@@ -348,14 +345,18 @@ def learn(
     progress: Progress | None = None,
     journal: Journal | Nowhere | None = None,
     watch: Sequence[Sample] = (),
+    temperature: float | None = None,
 ) -> Model:
     """Run a job's strategy and return the model. An opened backbone saves opening it again.
 
-    `watch` are samples on which to see, as training goes on, how well it does: the model's `curve`.
-    Nothing is chosen by them.
+    The model's `curve` is of samples to `watch`; nothing is chosen by them. A `temperature` comes
+    from folds on which the strategy was tried already; nothing is then held back to judge it again.
     """
     work = _Learning(job, backbone, progress or Silent(), journal or Nowhere(), watch)
+    if temperature is not None:
+        work.hold_nothing_back()
     head = work.run()
+    head = replace(head, temperature=temperature or head.temperature)
     model = Model(
         work.modality,
         work.backbone,
@@ -366,7 +367,7 @@ def learn(
         choose(work.backbone, work.modality),
         trained=not work.adapters and work.backbone.fingerprint() != work.reference,
         adapters=work.adapters,
-        choices=tuple(work.choices),
+        choices=(*work.choices, *work.noted),
         out_of_fold=work.out_of_fold,
         curve=tuple(work.watch.points),
         seconds=work.watch.took,
@@ -389,8 +390,7 @@ def try_out(
     Nothing is held back where every phase runs to its end anyway: the others are what to judge by.
     """
     work = _Learning(job, backbone, progress or Silent(), journal or Nowhere())
-    if not any(phase.patience for phase in work.phases):
-        work.learn_from_all()
+    work.hold_nothing_back()
     try:
         head = work.run()
         return head.logits(work.vectors(head, others))

@@ -196,7 +196,8 @@ class Phase:
 
     `rate` is the head's peak rate. The topmost stage's is `backbone_rate`, and every stage below it
     has `decay` times that of the one above. The phase ends after `epochs`, or when `patience` of
-    them bring nothing better on the validation side: a plateau.
+    them bring nothing better on the validation side: a plateau. `views` of each example are learnt
+    from, mirror images among them unless `mirrored` says that those mean something else.
     """
 
     name: str
@@ -214,7 +215,15 @@ class Phase:
     weight_decay: float = 0.0
     smoothing: float = 0.0
     views: int = 0
+    mirrored: bool = True
     warmup: float = 0.1
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the views: 0 is the plain one, even ones are mirror images."""
+        return tuple(range(self.views) if self.mirrored else (0, *range(1, 2 * self.views, 2)))[
+            : max(1, self.views)
+        ] or (0,)
 
 
 @dataclass(frozen=True)

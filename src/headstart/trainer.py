@@ -236,7 +236,7 @@ class _Run:
         # A last batch of one example has no batch statistics: it joins no step.
         starts = [at for at in range(0, len(learning), phase.batch_size) if at < len(learning) - 1]
         order = self.generator.permutation(learning)
-        chosen = self.generator.integers(0, max(1, phase.views), len(order))
+        chosen = self.generator.choice(phase.numbers, len(order))
         for at in starts:
             share = rate_share(self.at.step, self.at.planned * len(starts), phase.warmup)
             for group in self.optimiser.param_groups:

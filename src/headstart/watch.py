@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from headstart.activations import at_boundary
+from headstart.activations import PLAIN, at_boundary
 from headstart.backbones.base import Backbone
 from headstart.heads import Head
 from headstart.heads.layer import HeadLayer
@@ -57,7 +57,7 @@ class Watch:
         if not self.samples:
             return None
         begun, boundary = time.perf_counter(), phase.boundary
-        fetch = at_boundary(self.samples, modality, backbone, boundary, 1, precision)
+        fetch = at_boundary(self.samples, modality, backbone, boundary, PLAIN, precision)
         self.looking += time.perf_counter() - begun
         everyone = np.arange(len(self.samples))
 

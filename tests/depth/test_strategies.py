@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from headstart import defaults, store, trainer
-from headstart.activations import at_boundary
+from headstart.activations import PLAIN, at_boundary
 from headstart.backbones.source import open_backbone
 from headstart.errors import UserError
 from headstart.heads.layer import HeadLayer
@@ -95,7 +95,7 @@ def test_vectors_from_stored_activations_are_those_of_pictures(folder, strategy,
     model = learn(job)
     boundary, readings = depth_reached(job, model.backbone), model.head.readings
     boundary = min(boundary, *(at for at, _ in readings))
-    fetch = at_boundary(others, model.modality, model.backbone, boundary, 1, "float32")
+    fetch = at_boundary(others, model.modality, model.backbone, boundary, PLAIN, "float32")
     stored = trainer.read(model.backbone, readings, fetch, boundary, len(others))
     vectors = model.features([each.input for each in others])
     assert vectors == pytest.approx(stored, rel=1e-3, abs=1e-3)
@@ -108,7 +108,7 @@ def first_step(folder, boundary, stored):
     with pytest.MonkeyPatch.context() as patch:
         if not stored:  # nothing fits, so every step begins with the pictures
             patch.setattr(store, "limit", lambda: 0)
-        fetch = at_boundary(given, modality, backbone, boundary, 2, "float32")
+        fetch = at_boundary(given, modality, backbone, boundary, (0, 1), "float32")
     depth = backbone.depth
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -28,7 +28,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the report of a model or the page of a race again, and show it."""
+    """Write a model's report or a race's page again, and show it."""
     from headstart.race.record import PAGE, RECORD, load_race
     from headstart.report import render
     from headstart.report.pictures import kept_pictures

@@ -60,6 +60,9 @@ class Audio:
         wave = at_rate(raw, asked.rate)
         return in_blocks(make_view(wave, asked.rate, asked.window * BLOCK, key, number), asked)
 
+    def mirror(self, example: Arrays) -> None:
+        """Return None: a sound played backwards is another."""
+
     def collate(self, examples: Sequence[Arrays], spec: InputSpec) -> State:
         """Return a batch as the checkpoint expects it: samples, or log-mel frames made of them."""
         return collate(examples, audio_spec(spec))

@@ -59,7 +59,13 @@ class Modality(Protocol):
         """Return where the rows stand that are marked in an input, if the modality marks any."""
 
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
-        """Return augmentation view `number`: a pure function of the sample's key and the number."""
+        """Return augmentation view `number`: a pure function of the sample's key and the number.
+
+        Numbers count from 1. Where examples have a mirror image, the even views are of it.
+        """
+
+    def mirror(self, example: Arrays) -> Arrays | None:
+        """Return the mirror image of a prepared example; None where there is no such thing."""
 
     def collate(self, examples: Sequence[Arrays], spec: InputSpec) -> State:
         """Stack prepared examples into a float32 batch, normalised as the checkpoint expects."""

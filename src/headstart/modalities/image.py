@@ -75,6 +75,10 @@ class Image:
         """Return augmentation view `number`, of the shape that `prepare` returns."""
         return {"x": make_view(raw, _image_spec(spec), key, number)}
 
+    def mirror(self, example: Arrays) -> Arrays:
+        """Return the picture with left and right exchanged."""
+        return {"x": np.ascontiguousarray(example["x"][..., ::-1])}
+
     def collate(self, examples: Sequence[Arrays], spec: InputSpec) -> State:
         """Stack pictures into a normalised float32 batch in channels-last memory."""
         return {"x": collate([example["x"] for example in examples], _image_spec(spec))}

@@ -2,7 +2,7 @@
 
 A view is a pure function of the picture, its sample's key and the view's number, so it can be
 computed again anywhere and cached. Its strength is moderate: a crop of at least 35 % of the area,
-a mirror image every other time, at most 10 degrees of rotation, and light, contrast and colour
+a mirror image in every even view, at most 10 degrees of rotation, and light, contrast and colour
 changed by up to 30 %.
 """
 
@@ -36,7 +36,7 @@ def make_view(image: Pillow.Image, spec: ImageSpec, key: str, number: int) -> np
         box=_choose_box(image.width, image.height, width / height, chance),
         reducing_gap=2.0,
     )
-    if chance.random() < 0.5:
+    if is_mirrored(number):
         view = view.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)
     if chance.random() < 0.5:
         middle = tuple(round(255 * value) for value in spec.mean) if len(spec.mean) == 3 else 127
@@ -48,6 +48,11 @@ def make_view(image: Pillow.Image, spec: ImageSpec, key: str, number: int) -> np
     view = _change_light(view, chance)
     pixels = np.asarray(view.convert("L"))[:, :, None] if spec.channels == 1 else np.asarray(view)
     return pixels.transpose(2, 0, 1)
+
+
+def is_mirrored(number: int) -> bool:
+    """Tell whether a view is a mirror image, so that whoever must not have any can leave it out."""
+    return number % 2 == 0
 
 
 def _choose_box(

@@ -107,6 +107,9 @@ class Text:
         """Return augmentation view `number`."""
         return make_view(raw, _text_spec(spec), key, number)
 
+    def mirror(self, example: Arrays) -> None:
+        """Return None: a text read backwards is none."""
+
     def collate(self, examples: Sequence[Arrays], spec: InputSpec) -> State:
         """Pad token ids to the longest of the batch."""
         return together(examples)

@@ -45,7 +45,9 @@ from headstart.race.says import say
 from headstart.race.shelf import Kept
 from headstart.race.worth import SCRATCH
 from headstart.registry import TASKS
-from headstart.tasks.base import OneRow
+
+KEPT_ONLY = ("draws", "took")
+"""What is kept of a run for figures over all of them, and not written to the record."""
 
 
 def race(
@@ -216,6 +218,9 @@ class _Contest:
         """Run what is missing, and return all runs and all baselines."""
         judge = Judge(self.sealed)
         self.judge = judge
+        self.shared_pass = kept.once("shared-pass", {"seconds": self.sealed.seconds})["seconds"]
+        finished = [each for each in map(kept.read, (run.name for run in self.runs)) if each]
+        self.before = sum(each["took"] for each in finished)
         track = Track(self.job, self.net, self.draws, judge)
         missing = [run for run in self.runs if kept.read(run.name) is None]
         left = list(missing)
@@ -227,7 +232,9 @@ class _Contest:
             trains = self.budget.trains(run)
             journal: Journal | Nowhere = kept.journal(run.name) if trains else Nowhere()
             seconds = self.budget.seconds_a_run if trains else None
-            kept.write(run.name, track.run(run, seconds, journal))
+            started = clock.perf_counter()
+            answer = track.run(run, seconds, journal)
+            kept.write(run.name, answer | {"took": clock.perf_counter() - started})
             journal.done()
 
         last = clock.perf_counter()
@@ -238,7 +245,7 @@ class _Contest:
             last = now
         baselines = [always_same(self.sealed, self.draws, judge)]
         model = plain_of(self.opened.modality.name)
-        if model is not None and isinstance(self.sealed.task, OneRow):
+        if model is not None:
             plainly = Plainly(model, self.opened.modality, self.draws, judge, self.progress)
             wanted = baselines_of(self.counts, self.seeds)
             for asked, answer in executor.map(
@@ -279,7 +286,7 @@ class _Contest:
             "data": {
                 "source": self.opened.name,
                 "modality": self.opened.modality.name,
-                "labels": list(self.draws.labels),
+                "labels": list(sealed.labels),
                 "n_pool": len(sides.train),
                 "n_test": len(sides.test),
                 "split": split,
@@ -312,10 +319,10 @@ class _Contest:
             for row in compare(record, name, rival, groups)
         ]
         record["says"] = say(record)
-        record["runs"] = [{k: v for k, v in run.items() if k != "draws"} for run in runs]
+        record["runs"] = [{k: v for k, v in run.items() if k not in KEPT_ONLY} for run in runs]
         record["seconds"] = {
-            "total": clock.perf_counter() - begun,
-            "shared_pass": sealed.seconds,
+            "total": self.before + clock.perf_counter() - begun,
+            "shared_pass": self.shared_pass,
         }
         return record
 

@@ -48,6 +48,13 @@ class Kept:
         """Keep what came of a run."""
         write_text(self.folder / f"{name}.json", json.dumps(found))
 
+    def once(self, name: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Keep something unless it was kept before; return what is kept."""
+        if (before := self.read(name)) is not None:
+            return before
+        self.write(name, found)
+        return found
+
     def journal(self, name: str) -> Journal:
         """Return the journal of a run under way, apart from those of others."""
         return Journal.open(self.folder / name, self.about)
