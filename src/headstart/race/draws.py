@@ -29,11 +29,6 @@ class Draws:
         self.mix = sealed.task.mix(self.encoded)
         self.groups = group_numbers(self.pool)
         self.labels = sealed.task.spoken(sealed.labels)
-        if not self.labels:
-            raise UserError(
-                f"A race is over numbers of labels, and the task '{sealed.task.name}' has none.",
-                "Compare strategies with `headstart fit --strategy`.",
-            )
 
     def sizes(self) -> dict[str, int]:
         """Return how many examples of each label there are to draw from."""
