@@ -11,8 +11,8 @@ WHERE_FROM = (
     "Public sets: ants_bees zhangtao7750/syn, flowers5 Kounteyo98/Data, blood_cells "
     "Shenggan/BCCD_Dataset, brain_mri MohamedAliHabib/Brain-Tumor-Detection, fashion900 "
     "zalandoresearch/fashion-mnist, banking77 PolyAI-LDN/task-specific-datasets, esc10 "
-    "karolpiczak/ESC-10, ljspeech32 coqui-ai/TTS (all on GitHub). Lay them out as CONTRIBUTING.md says and set "
-    "HEADSTART_DATA to their folder."
+    "karolpiczak/ESC-10, ljspeech32 coqui-ai/TTS (all on GitHub). Lay them out as CONTRIBUTING.md "
+    "says and set HEADSTART_DATA to their folder."
 )
 
 

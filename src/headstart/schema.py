@@ -17,6 +17,7 @@ from headstart.tokenized import Tokenized
 SINGLE = "classify"
 MULTI = "multilabel"
 SPEECH = "transcribe"
+ANSWERING = "answer"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from headstart.alongside import part
 from headstart.backbones.base import Backbone
 from headstart.errors import Failure
 from headstart.freezing import freeze, moving, seal_frozen, verify
@@ -30,7 +31,9 @@ from headstart.ragged import Rows
 from headstart.schedule import chance, rate_share, watched
 from headstart.schema import Phase
 from headstart.tasks.base import Task
-from headstart.teaching import Epoch, Judged, Outcome, Teaching
+from headstart.teaching import Epoch as Epoch
+from headstart.teaching import Judged, Teaching
+from headstart.teaching import Outcome as Outcome
 
 Fetch = Callable[[Sequence[tuple[int, int]]], State]
 Tensors = dict[str, torch.Tensor]
@@ -142,7 +145,7 @@ def _read(
 ) -> dict[Reading, torch.Tensor]:
     """Run the stages from a boundary on and return the wanted readings along the way."""
     wanted = {at for at, _ in readings}
-    found: dict[Reading, torch.Tensor] = {}
+    state, found = part(state)
     with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
         for at in range(boundary, backbone.depth + 1):
             if at > boundary:

@@ -11,7 +11,7 @@ from headstart.calibrate import fit_temperature
 from headstart.ragged import Rows
 from headstart.schema import Figure, Sample
 from headstart.tasks.base import Task
-from headstart.teaching import Outcome
+from headstart.trainer import Outcome
 
 
 @dataclass(frozen=True)

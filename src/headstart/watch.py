@@ -17,8 +17,7 @@ from headstart.heads.layer import HeadLayer
 from headstart.modalities.base import Modality
 from headstart.schema import Phase, Point, Sample
 from headstart.tasks.base import Task
-from headstart.teaching import Epoch
-from headstart.trainer import predict
+from headstart.trainer import Epoch, predict
 
 Vectors = Callable[[Head, Sequence[Sample]], np.ndarray]
 
