@@ -9,16 +9,17 @@ import numpy as np
 import torch
 
 from headstart import metrics
+from headstart.asked import Located
 from headstart.errors import DataError
 from headstart.heads import Kind
 from headstart.normalise import USUAL, get_normalisation
 from headstart.schema import SPEECH, Evaluation, Prediction, Said
-from headstart.tasks.base import SHOWN_MISTAKES
+from headstart.tasks.base import SHOWN_MISTAKES, Targeted
 
 FEW_WORDS = 200
 
 
-class Transcribe:
+class Transcribe(Targeted):
     """Texts of recordings. The headline is word accuracy: 1 less the word error rate.
 
     A model of this task writes texts, and those stand where others have probabilities. They are
@@ -88,7 +89,7 @@ class Transcribe:
     def say(
         self,
         names: Sequence[str],
-        raws: Sequence[Any],
+        located: Sequence[Located | None],
         rows: Sequence[np.ndarray],
         known: Sequence[bool],
         labels: tuple[str, ...],
