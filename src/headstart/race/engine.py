@@ -45,6 +45,7 @@ from headstart.race.says import say
 from headstart.race.shelf import Kept
 from headstart.race.worth import SCRATCH
 from headstart.registry import TASKS
+from headstart.tasks.base import OneRow
 
 KEPT_ONLY = ("draws", "took")
 """What is kept of a run for figures over all of them, and not written to the record."""
@@ -245,7 +246,7 @@ class _Contest:
             last = now
         baselines = [always_same(self.sealed, self.draws, judge)]
         model = plain_of(self.opened.modality.name)
-        if model is not None:
+        if model is not None and isinstance(self.sealed.task, OneRow):
             plainly = Plainly(model, self.opened.modality, self.draws, judge, self.progress)
             wanted = baselines_of(self.counts, self.seeds)
             for asked, answer in executor.map(
@@ -286,7 +287,7 @@ class _Contest:
             "data": {
                 "source": self.opened.name,
                 "modality": self.opened.modality.name,
-                "labels": list(sealed.labels),
+                "labels": list(self.draws.labels),
                 "n_pool": len(sides.train),
                 "n_test": len(sides.test),
                 "split": split,
