@@ -44,6 +44,7 @@ FLOORS = {
     2: {
         "activations",
         "adapters",
+        "alongside",
         "by_stage",
         "calibrate",
         "cost",

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from headstart import features, trainer
+from headstart import trainer
+from headstart.alongside import carry
 from headstart.backbones.source import open_backbone
 from headstart.errors import Failure
 from headstart.heads.layer import HeadLayer
@@ -49,7 +50,7 @@ def run(backbone, pictures, boundary=0, task=None, seed=0, deadline=None, page=N
 
     def fetch(pairs):
         state = {"x": pictures[[position for position, _ in pairs]]}
-        return features.to_boundary(backbone, state, boundary)
+        return carry(backbone, state, 0, boundary)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

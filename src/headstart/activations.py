@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from headstart import features, store
+from headstart.alongside import carry
 from headstart.backbones.base import Backbone
 from headstart.freezing import seal
 from headstart.modalities.base import Arrays, Modality, State
@@ -59,7 +60,8 @@ def at_boundary(
     def fetch(pairs: Pairs) -> State:
         # Laid out as for the store: the order of sums, and so the last digits, are the same.
         state = cast(modality.collate(arrays(pairs), backbone.spec), "float32")
-        return features.to_boundary(backbone, state, boundary)
+        with torch.no_grad():
+            return carry(backbone, state, 0, boundary)
 
     return fetch
 
@@ -163,7 +165,7 @@ class _Kept:
 
     def run(self, state: State, examples: Sequence[Arrays], start: int, stop: int) -> list[Arrays]:
         with torch.no_grad():
-            done = self.backbone(cast(dict(state), self.precision), start, stop)
+            done = carry(self.backbone, cast(dict(state), self.precision), start, stop)
         return [
             {name: np.ascontiguousarray(array) for name, array in row.items()}
             for row in rejoined(apart(done), examples)

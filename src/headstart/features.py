@@ -312,7 +312,7 @@ def vectors(shelf: Shelf, samples: Sequence[Sample], wanted: Sequence[Reading]) 
     )
 
 
-DRAWN = 2
+DRAWN = 3
 """Counted up when views are drawn in another way: those in stores are then no longer right."""
 
 
@@ -364,13 +364,3 @@ def views(
         return [dict(shelf.get(key(at, number))) for at, number in pairs]
 
     return fetch
-
-
-def to_boundary(
-    backbone: Backbone, state: Mapping[str, torch.Tensor], boundary: int
-) -> dict[str, torch.Tensor]:
-    """Carry a batch through the frozen stages up to a boundary, without gradient."""
-    if boundary == 0:
-        return dict(state)
-    with torch.no_grad():
-        return backbone(dict(state), 0, boundary)

@@ -16,6 +16,7 @@ import torch
 from headstart import defaults, features, mirrors, norms
 from headstart.activations import PLAIN, at_boundary
 from headstart.adapters import Adapters, insert, straightened
+from headstart.alongside import travels
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import fresh_weights, open_backbone
 from headstart.calibrate import fit_temperature
@@ -192,7 +193,7 @@ class _Learning:
         samples = [found.samples[at] for at in rows]
         readings = features.readings(found.shelf, samples)
         chosen = search(
-            {name: each for name, each in readings.items() if name[0] >= phase.reads_from},
+            {name: each for name, each in readings.items() if travels(name, phase.reads_from)},
             self.encoded[rows],
             cut_folds(
                 self.mix[rows],

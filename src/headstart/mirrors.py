@@ -56,28 +56,33 @@ def compare(
 ) -> Figure | None:
     """Return how many more answers are right mirrored than plain; None where nothing mirrors."""
     rows = np.unique(np.linspace(0, len(samples) - 1, MOST).astype(int))
-    first = modality.prepare(modality.read(samples[0].input), backbone.spec)
-    if modality.mirror(first) is None:
+    one = modality.prepare(modality.read(samples[0].input), backbone.spec)
+    if modality.mirror(one) is None:
         return None
+    shelf = features.open_shelf("mirrors", fingerprint=backbone.fingerprint(), precision=precision)
+    lacking = [row for row in rows if samples[row].key not in shelf]
 
-    def turns() -> Iterator[list[tuple[int, list[Arrays]]]]:
-        for at in range(0, len(rows), BATCH // 2):
-            turn: list[tuple[int, list[Arrays]]] = []
-            for row in rows[at : at + BATCH // 2]:
+    def turns() -> Iterator[list[tuple[str, list[Arrays]]]]:
+        for at in range(0, len(lacking), BATCH // 2):
+            turn: list[tuple[str, list[Arrays]]] = []
+            for row in lacking[at : at + BATCH // 2]:
                 plain = modality.prepare(modality.read(samples[row].input), backbone.spec)
-                turn += [(row, [each]) for each in (plain, modality.mirror(plain)) if each]
+                both = plain, modality.mirror(plain)
+                turn += [(samples[row].key, [each]) for each in both if each]
             yield turn
 
-    found: list[np.ndarray] = []
     for done in features.forward_all(turns(), modality, backbone, precision, {backbone.depth}):
-        found += [_flat(readings) for _, readings in done]
-    plain, mirrored = np.stack(found[0::2]), np.stack(found[1::2])
+        for (key, first), (_, second) in zip(done[0::2], done[1::2], strict=True):
+            shelf.put(key, {"plain": _flat(first), "mirrored": _flat(second)})
+    shelf.flush()
+    kept = [shelf.get(samples[row].key) for row in rows]
+    plain, mirrored = (np.stack([each[name] for each in kept]) for name in ("plain", "mirrored"))
     right = _answers(plain, mirrored, encoded[rows], groups[rows])
     return paired(right[0], right[1], [str(group) for group in groups[rows]])
 
 
 def _flat(readings: Readings) -> np.ndarray:
-    return np.concatenate([readings[name] for name in sorted(readings)]).astype(np.float64)
+    return np.concatenate([readings[name] for name in sorted(readings)]).astype(np.float32)
 
 
 def _answers(
@@ -89,7 +94,7 @@ def _answers(
     fold = np.unique(groups, return_inverse=True)[1] % FOLDS
     for number in np.unique(fold):
         learnt, asked = fold != number, fold == number
-        center, scale = plain[learnt].mean(0), plain[learnt].std(0) + 1e-6
+        center, scale = plain[learnt].mean(0, dtype=np.float64), plain[learnt].std(0) + 1e-6
         known = (plain[learnt] - center) / scale
         kernel = known @ known.T
         ridge = PENALTY * max(float(np.trace(kernel)) / len(known), 1e-9)

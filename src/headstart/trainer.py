@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from headstart.alongside import part
 from headstart.backbones.base import Backbone
 from headstart.errors import Failure
 from headstart.freezing import freeze, moving, seal_frozen, verify
@@ -152,7 +153,7 @@ def _read(
 ) -> dict[Reading, torch.Tensor]:
     """Run the stages from a boundary on and return the wanted readings along the way."""
     wanted = {at for at, _ in readings}
-    found: dict[Reading, torch.Tensor] = {}
+    state, found = part(state)
     with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
         for at in range(boundary, backbone.depth + 1):
             if at > boundary:

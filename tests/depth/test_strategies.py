@@ -8,8 +8,10 @@ import torch
 
 from headstart import defaults, store, trainer
 from headstart.activations import PLAIN, at_boundary
+from headstart.alongside import part
 from headstart.backbones.source import open_backbone
 from headstart.errors import UserError
+from headstart.heads import search
 from headstart.heads.layer import HeadLayer
 from headstart.job import plan
 from headstart.learn import learn
@@ -262,3 +264,38 @@ def test_more_stages_than_there_are(folder, count):
     with pytest.raises(UserError, match="stages") as caught:
         learn(lessons.job(folder, "partial", unfreeze=count))
     assert "1 to" in caught.value.hint
+
+
+def test_the_head_stands_on_what_the_probe_stands_on(folder, monkeypatch):
+    """Stages below the boundary are frozen, but what they read is not lost to the head."""
+    lessons.hurry(monkeypatch, epochs=1)
+    job = lessons.job(folder, "partial", unfreeze=1)
+    asked = {}
+    real = search.search
+
+    def spy(readings, *args, **kwargs):
+        asked[len(asked)] = {boundary for boundary, _ in readings}
+        return real(readings, *args, **kwargs)
+
+    monkeypatch.setattr("headstart.learn.search", spy)
+    model = learn(job)
+    learn(lessons.job(folder, "probe"))
+    assert asked[0] == asked[len(asked) - 1]
+    assert min(asked[0]) < model.backbone.depth - 1
+
+
+def test_what_was_read_below_travels_with_the_state(folder):
+    """Readings beside a stored state are those that the whole net gives."""
+    modality, backbone = MODALITIES.get("image")(), open_backbone(str(folder))
+    given, depth = lessons.samples(3), backbone.depth
+    for boundary in range(1, depth + 1):
+        fetch = at_boundary(given, modality, backbone, boundary, PLAIN, "float32")
+        state, found = part(fetch([(0, 0), (4, 0)]))
+        assert {at for at, _ in found} == set(range(1, boundary))
+        arrays = [modality.prepare(modality.read(given[at].input), backbone.spec) for at in (0, 4)]
+        whole = modality.collate(arrays, backbone.spec)
+        for at in range(1, boundary):
+            whole_at = backbone.read(backbone(dict(whole), 0, at), at)
+            for name, vectors in whole_at.items():
+                torch.testing.assert_close(found[at, name], vectors, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(state["x"], backbone(dict(whole), 0, boundary)["x"])
