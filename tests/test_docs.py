@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import words
+from tests.asked import write_squad
 from tests.bundled import lay_out
 from tests.pictures import draw, make_folder
 from tests.sounds import folder_of_sounds
@@ -138,6 +139,10 @@ def world(tmp_path_factory):
 
     write_conll(root / "tweets.conll", sentences(40, words=5))
     write_conll(root / "more.conll", sentences(10, seed=1, words=5))
+
+    write_squad(root / "questions.json", 24, words=6)
+    write_squad(root / "more_questions.json", 8, seed=1, words=6)
+    (root / "page.txt").write_text("The stale room had a sweet garden.")
 
     save_tiny(root / "tiny-backbone")
     net = timm.create_model("test_resnet", pretrained=False, num_classes=10)

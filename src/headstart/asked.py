@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -17,6 +17,46 @@ class Words:
     asked: ClassVar[str] = "words"
     text: Any
     places: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A question, and the text that its answer stands in (or the path of one).
+
+    Each token of the text is a row: the answer may begin or end there.
+    """
+
+    asked: ClassVar[str] = "passage"
+    question: str
+    text: Any
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where in a text its rows stand: `places` has a window, a beginning and an end for each row.
+
+    A row that stands for none of the text begins and ends at -1.
+    """
+
+    text: str
+    places: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is right for a question: the answers in words, and where in the text each begins.
+
+    None is right where the text does not answer it. `located` are the rows of its text.
+    """
+
+    texts: tuple[str, ...]
+    starts: tuple[int, ...]
+    located: Located | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return nothing: answers are not of kinds."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +79,6 @@ def labels_of(target: Any) -> tuple[str, ...]:
     """Return the labels of a target: one, several, or none."""
     if target is None:
         return ()
-    if isinstance(target, Tags):
+    if isinstance(target, Tags | Answers):
         return target.labels
     return tuple(map(str, target)) if isinstance(target, tuple) else (str(target),)

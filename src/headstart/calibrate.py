@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from headstart.ragged import Rows, flat
+from headstart.ragged import Ragged, Rows, flat, rows_of, spread
 
 COLDEST, HOTTEST = 0.05, 20.0
 NUMBERS = 4_000_000
@@ -20,7 +20,13 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def log_losses(logits: np.ndarray, encoded: Rows, temperature: float = 1.0) -> np.ndarray:
-    """Return each row's log-loss: of its class, or (0/1 matrix) the mean over its labels."""
+    """Return each row's log-loss: of its class, or (0/1 matrix) the mean over its labels.
+
+    Where the several rows of a sample have a 0/1 matrix, it says which of them are the right ones:
+    each bears the loss of finding these among all of its sample's.
+    """
+    if isinstance(encoded, Ragged) and encoded.values.ndim == 2:
+        return _among(logits / np.float32(temperature), encoded)
     encoded = flat(encoded)
     losses = np.empty(len(logits), np.float32)
     step = max(1, NUMBERS // max(1, logits.shape[1]))
@@ -36,10 +42,27 @@ def log_losses(logits: np.ndarray, encoded: Rows, temperature: float = 1.0) -> n
     return losses
 
 
+def _among(cooled: np.ndarray, encoded: Ragged) -> np.ndarray:
+    """Return for each row how surprising the right ones are among its sample's, by label."""
+    every = np.logaddexp.reduceat(cooled, encoded.starts)
+    right = np.where(encoded.values > 0, cooled, np.float32(-1e9))
+    losses = (every - np.logaddexp.reduceat(right, encoded.starts)).mean(1)
+    return spread(losses.astype(np.float32), encoded)
+
+
 def thin(logits: np.ndarray, encoded: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return every few-th row where there are more logits than a temperature needs."""
     step = max(1, logits.size // NUMBERS)
     return np.asarray(logits[::step], np.float32), flat(encoded)[::step]
+
+
+def _looked_at(logits: np.ndarray, encoded: Rows) -> tuple[np.ndarray, Rows]:
+    """Return what a temperature is fitted on; samples that are judged as a whole are kept whole."""
+    if isinstance(encoded, Ragged) and encoded.values.ndim == 2:
+        step = max(1, logits.size // NUMBERS)
+        some = np.arange(0, len(encoded), step)
+        return logits[rows_of(encoded, some)], encoded[some]
+    return thin(logits, encoded)
 
 
 def fit_temperature(logits: np.ndarray, encoded: Rows, *, doubt: float = 1.0) -> float:
@@ -51,7 +74,7 @@ def fit_temperature(logits: np.ndarray, encoded: Rows, *, doubt: float = 1.0) ->
     """
     if len(logits) == 0:
         return 1.0
-    some, truth = thin(logits, encoded)
+    some, truth = _looked_at(logits, encoded)
 
     def cost(log_temperature: float) -> float:
         losses = log_losses(some, truth, math.exp(log_temperature))

@@ -26,7 +26,8 @@ def judge(
     """Return a model's evaluation on labelled samples, and which of them it calls known."""
     found = features.survey(samples, model.modality, model.backbone, progress)
     vectors = features.vectors(found.shelf, found.samples, model.head.readings)
-    encoded = model.task.encode([sample.target for sample in found.samples], model.labels)
+    placed = model.task.place(found.samples, model.modality, model.backbone.spec)
+    encoded = model.task.encode([sample.target for sample in placed], model.labels)
     probabilities, known = model.judge(laid(vectors, encoded))
     groups = [str(number) for number in group_numbers(found.samples)]
     names = [sample.name for sample in found.samples]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from headstart.adapters import Adapters
+from headstart.asked import Located, Passage
 from headstart.backbones.base import ROWS, Backbone
 from headstart.dataset import read_inputs
 from headstart.errors import UnreadableInput
@@ -114,7 +115,11 @@ class Model:
         found = read_inputs(
             [inputs] if alone else inputs, self.modality.suffixes, inline=self.modality.inline
         )
-        return [replace(sample, input=self.task.ask(sample.input)) for sample in found]
+        asked = [replace(sample, input=self.task.ask(sample.input)) for sample in found]
+        return [
+            replace(each, name=each.input.question) if isinstance(each.input, Passage) else each
+            for each in asked
+        ]
 
     def _prepare(self, sample: Sample) -> tuple[_Asked, list[Arrays] | UnreadableInput]:
         try:
@@ -122,8 +127,9 @@ class Model:
             windows = self.modality.windows(raw, self.backbone.spec)
         except UnreadableInput as error:
             return _Asked(sample.name), error
-        # A picture is large, and needed no more; where rows stand in a text is small, and needed.
-        return _Asked(sample.name, raw if ROWS in windows[0] else None), windows
+        marked = ROWS in windows[0]
+        located = self.modality.locate(raw, self.backbone.spec) if marked else None
+        return _Asked(sample.name, located), windows
 
     def _read(
         self, samples: Sequence[Sample], set_aside: list[Unreadable] | None
@@ -158,7 +164,7 @@ class Model:
         probabilities, known = self.judge(vectors)
         yield from self.task.say(
             [asked.name for asked, _ in batch],
-            [asked.raw for asked, _ in batch],
+            [asked.located for asked, _ in batch],
             Ragged(probabilities, vectors.counts).apart(),
             known.tolist(),
             self.labels,
@@ -170,4 +176,4 @@ class _Asked:
     """An input on its way to its answer: what it is called, and where its rows stand."""
 
     name: str
-    raw: Any = None
+    located: Located | None = None

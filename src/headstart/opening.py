@@ -132,6 +132,8 @@ def seal_test(
     if testing and not testing.samples:
         raise_none_readable(testing.set_aside)
     kind = _task(task, learning.samples, progress)
+    learning = _placed(learning, kind, opened)
+    testing = _placed(testing, kind, opened) if testing else None
     labels = kind.labels([sample.target for sample in learning.samples])
     sides = _divide(learning, testing, kind, labels, modality, seed)
     progress.say(sides.sentence)
@@ -148,6 +150,12 @@ def _task(name: str | None, samples: Sequence[Sample], progress: Progress) -> Ta
     chosen = next(task for task in (TASKS.get(n)() for n in TASKS.names()) if task.suits(targets))
     progress.say(f"Task: {chosen.name}, judged by {chosen.headline}.")
     return chosen
+
+
+def _placed(found: Survey, task: Task, opened: Opened) -> Survey:
+    """Return a survey whose targets say where their rows stand, if the task has to know."""
+    samples = task.place(found.samples, opened.modality, opened.backbone.spec)
+    return replace(found, samples=samples)
 
 
 def _divide(

@@ -16,6 +16,7 @@ from headstart.tokenized import Tokenized
 
 SINGLE = "classify"
 MULTI = "multilabel"
+ANSWERING = "answer"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Data = Annotated[
     Argument(
         metavar="DATA",
         help="A folder with one folder per class (or train/ val/ test/), a table (CSV, "
-        "JSON Lines, Parquet), or tagged words (CoNLL).",
+        "JSON Lines, Parquet), tagged words (CoNLL) or questions (SQuAD).",
     ),
 ]
 ModelFolder = Annotated[str, Argument(metavar="MODEL", help="A folder that `headstart fit` wrote.")]

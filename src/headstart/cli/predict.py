@@ -7,17 +7,20 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headstart.asked import Passage
 from headstart.cli import options
 from headstart.cli.spans import SPAN_COLUMNS, span_rows, write_span_text
 from headstart.cli.terminal import margin, one_line, write_json
-from headstart.errors import UnknownName, closest
-from headstart.schema import Marked
+from headstart.errors import UnknownName, UserError, closest
+from headstart.schema import ANSWERING, Marked
 
 if TYPE_CHECKING:
+    from headstart.model import Model
     from headstart.schema import Prediction, Unreadable
 
 FORMATS = ("text", "json", "csv")
@@ -42,6 +45,14 @@ def predict(
             help="text, json (one object a line) or csv.",
         ),
     ] = "text",
+    context: Annotated[
+        Path | None,
+        typer.Option(
+            "--context",
+            metavar="FILE",
+            help="The text that INPUTS, which are then questions, are asked about.",
+        ),
+    ] = None,
     strict: options.Strict = False,
     offline: options.Offline = False,
 ) -> None:
@@ -55,13 +66,27 @@ def predict(
 
     loaded = load(model, offline=offline)
     set_aside: list[Unreadable] = []
-    predictions = loaded.stream(_paths(inputs), None if strict else set_aside)
+    given = _paths(inputs)
+    asked = given if context is None else _questions(loaded, given, context)
+    predictions = loaded.stream(asked, None if strict else set_aside)
     write = {"text": _write_text, "json": _write_lines, "csv": _write_csv}[format_]
     write(predictions, loaded.labels)
     for unreadable in set_aside:
         margin().print(
             f"Not read: {one_line(unreadable.name)} ({one_line(unreadable.why)})", soft_wrap=True
         )
+
+
+def _questions(model: Model, given: Sequence[str], context: Path) -> list[Passage]:
+    """Return questions on a text; only a model that answers questions takes them."""
+    if model.task.name != ANSWERING:
+        raise UserError(
+            f"The model's task is '{model.task.name}', which is not asked about a context.",
+            "Leave --context away, or use a model that `headstart fit questions.json` made.",
+        )
+    if not context.is_file():
+        raise UserError(f"There is no file '{context}'.", "Give --context the path of a text.")
+    return [Passage(question, context) for question in given]
 
 
 def _paths(inputs: Sequence[str]) -> list[str]:

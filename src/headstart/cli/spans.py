@@ -18,7 +18,7 @@ def span_lines(prediction: Marked, width: int) -> Iterator[str]:
     for span in prediction.spans:
         label = one_line(span.label)
         yield f"    {label:<{width}}  {span.probability:6.1%}  {one_line(span.text)}"
-    if not prediction.spans:
+    if not prediction.spans:  # of a text nothing is named, of a question there is no answer
         yield f"    {NOTHING:<{width}}  {prediction.probability:6.1%}"
 
 

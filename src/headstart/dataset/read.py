@@ -12,6 +12,7 @@ from headstart.asked import labels_of
 from headstart.dataset.conll import holds_tags, read_conll
 from headstart.dataset.folder import read_folder
 from headstart.dataset.rows import Columns, read_rows
+from headstart.dataset.squad import holds_questions, read_squad
 from headstart.dataset.table import table_from_object
 from headstart.dataset.tablefile import read_table_file
 from headstart.dataset.trainable import Dataset, quote_some, require_trainable
@@ -37,11 +38,12 @@ def read(
     """Read labelled examples to learn from, and refuse what nothing can be learnt from.
 
     `source` is a folder with a folder per class (split into train/ val/ test/ or not), a CSV, TSV
-    or Parquet file, a data frame, or a CoNLL file of tagged words. Columns that are not named are
-    guessed, and `notes` say so. `suffixes` are the endings of the files to read; with `inline` a
-    table's cells are the inputs themselves (texts; two columns make pairs), with `timed` a row may
-    name a part of a file by its start and end. `test` is a second source of the same kind, which
-    becomes the sealed test. Files are found and listed here, never opened.
+    or Parquet file, a data frame, a CoNLL file of tagged words or a SQuAD file of questions.
+    Columns that are not named are guessed, and `notes` say so. `suffixes` are the endings of the
+    files to read; with `inline` a table's cells are the inputs themselves (texts; two columns make
+    pairs), with `timed` a row may name a part of a file by its start and end. `test` is a second
+    source of the same kind, which becomes the sealed test. Files are found and listed here, never
+    opened.
     """
     dataset = scan(
         source,
@@ -117,6 +119,9 @@ def _read_source(
         return read_folder(path, suffixes), columns
     if not path.exists():
         raise refuse_missing(path)
+    if holds_questions(path):
+        _refuse_columns(path, columns, "a file of questions, which has no columns to choose")
+        return read_squad(path), columns
     if holds_tags(path):
         _refuse_columns(path, columns, "a file of tagged words, which has no columns to choose")
         return read_conll(path), columns
@@ -136,6 +141,8 @@ def glance(source: Any) -> dict[str, list[Any]]:
         return {"": some_files(path, GLANCED)}
     if not path.exists():
         raise refuse_missing(path)
+    if holds_questions(path):
+        return {"": [sample.input for sample in read_squad(path).samples[:GLANCED]]}
     if holds_tags(path):
         return {"": [sample.input for sample in read_conll(path).samples[:GLANCED]]}
     table = read_table_file(path, ())

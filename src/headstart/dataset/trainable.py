@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from headstart.asked import Tags
+from headstart.asked import Answers, Tags
 from headstart.errors import DataError
 from headstart.schema import Sample, Unreadable
 
@@ -45,7 +45,7 @@ def require_trainable(samples: Sequence[Sample], *, multi: bool = False) -> None
             "No usable example was found.",
             "Each example needs a file that can be read and a label.",
         )
-    if isinstance(samples[0].target, Tags):
+    if isinstance(samples[0].target, Tags | Answers):
         return  # what the task asks of them, it says itself
     counts = _count(sample.target for sample in samples)
     _refuse_identifiers(counts, len(samples), multi)

@@ -5,6 +5,7 @@ weighting counts each sample once and gives the value, the others are bootstrap 
 its uncertainty. numpy alone, so that reading a report or an evaluation costs no other import.
 """
 
+from headstart.metrics.answers import exact, overlap
 from headstart.metrics.entities import (
     count_entities,
     entity_f1,
@@ -33,6 +34,7 @@ __all__ = [
     "count_entities",
     "draw",
     "entity_f1",
+    "exact",
     "find_entities",
     "grade_figures",
     "macro",
@@ -42,6 +44,7 @@ __all__ = [
     "measure_single",
     "measure_transcripts",
     "multi_scores",
+    "overlap",
     "paired",
     "paired_difference",
     "positive_interval",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from headstart.asked import Located
 from headstart.schema import InputSpec
 
 Arrays = dict[str, np.ndarray]
@@ -53,6 +54,9 @@ class Modality(Protocol):
 
         What a backbone reads off them is averaged, each counting by its length.
         """
+
+    def locate(self, raw: Any, spec: InputSpec) -> Located:
+        """Return where the rows stand that are marked in an input, if the modality marks any."""
 
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
         """Return augmentation view `number`: a pure function of the sample's key and the number.

@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from headstart.asked import Words
+from headstart.asked import Located, Passage, Words
 from headstart.modalities.base import Arrays, State
 from headstart.modalities.lengths import joined, together
 from headstart.modalities.text_facts import read_facts
+from headstart.modalities.text_passages import (
+    fingerprint_passage,
+    locate_passage,
+    passage_windows,
+    read_passage,
+)
 from headstart.modalities.text_read import SUFFIXES, Parts, read_text
 from headstart.modalities.text_rows import (
     fingerprint_words,
@@ -29,6 +35,9 @@ from headstart.modalities.text_views import make_view
 from headstart.schema import InputSpec, TextSpec
 
 SHOWN = 600
+SHOWN_WITH_MARKS = 4000
+"""Characters of a text that marks refer to: the marks of longer ones are seldom read."""
+
 WORDS = (
     "a", "the", "this", "that", "we", "they", "people", "nobody", "water", "paper", "letter",
     "garden", "window", "morning", "evening", "winter", "quick", "slow", "bright", "empty", "early",
@@ -41,7 +50,8 @@ WORDS = (
 class Text:
     """The text modality. A decoded input is a tuple of one text, or of the two of a pair.
 
-    Given as `Words`, a text is asked about word by word: each has a row.
+    Given as `Words`, a text is asked about word by word: each has a row. Given as a `Passage`, a
+    question is asked about a text: each token has a row.
     """
 
     name = "text"
@@ -55,31 +65,43 @@ class Text:
             return Path(source).suffix.lower() in self.suffixes
         if isinstance(source, tuple):
             return len(source) == 2 and all(isinstance(part, str) for part in source)
-        return isinstance(source, str | Words)
+        return isinstance(source, str | Words | Passage)
 
     def fingerprint(self, source: Any) -> str:
         """Return a hash of the text: the same in a file, in a table, in another encoding."""
         if isinstance(source, Words):
             return fingerprint_words(read_words(source))
+        if isinstance(source, Passage):
+            return fingerprint_passage(read_passage(source))
         return hashlib.sha256("\0".join(read_text(source)).encode("utf-8", "replace")).hexdigest()
 
-    def read(self, source: Any) -> Parts | Words:
+    def read(self, source: Any) -> Parts | Words | Passage:
         """Return the text, or raise `UnreadableInput` saying why it cannot be read."""
+        if isinstance(source, Passage):
+            return read_passage(source)
         return read_words(source) if isinstance(source, Words) else read_text(source)
 
     def prepare(self, raw: Any, spec: InputSpec) -> Arrays:
         """Return the token ids of the first window, by the checkpoint's own tokenizer.
 
-        Where each word has a row, the windows are all there, joined.
+        Where rows are marked, the windows are all there, joined.
         """
         found = self.windows(raw, spec)
-        return joined(found) if isinstance(raw, Words) else found[0]
+        return joined(found) if isinstance(raw, Words | Passage) else found[0]
 
     def windows(self, raw: Any, spec: InputSpec) -> list[Arrays]:
         """Return the token ids of all windows: nothing of a long text is cut off."""
+        if isinstance(raw, Passage):
+            return passage_windows(raw, _text_spec(spec))
         if isinstance(raw, Words):
             return word_windows(words_of(raw), _text_spec(spec))
         return windows(raw, _text_spec(spec))
+
+    def locate(self, raw: Any, spec: InputSpec) -> Located:
+        """Return where the words of a text stand, or the tokens of one that is asked about."""
+        if isinstance(raw, Passage):
+            return locate_passage(raw, _text_spec(spec))
+        return Located(raw.text, tuple((0, start, end) for start, end in raw.places))
 
     def view(self, raw: Any, spec: InputSpec, key: str, number: int) -> Arrays:
         """Return augmentation view `number`."""
@@ -107,8 +129,11 @@ class Text:
     def show(self, raw: Any) -> dict[str, str]:
         """Return the text, or the beginning of a long one, for the report."""
         # What is said of words refers to places, so nothing is closed up there.
-        whole = raw.text if isinstance(raw, Words) else " | ".join(" ".join(p.split()) for p in raw)
-        shown = whole if len(whole) <= SHOWN else f"{whole[:SHOWN]} …"
+        if isinstance(raw, Words | Passage):
+            shown = raw.text[:SHOWN_WITH_MARKS]
+        else:
+            whole = " | ".join(" ".join(part.split()) for part in raw)
+            shown = whole if len(whole) <= SHOWN else f"{whole[:SHOWN]} …"
         data = base64.b64encode(shown.encode("utf-8", "replace")).decode("ascii")
         return {"kind": "text", "mime": "text/plain", "data": data}
 

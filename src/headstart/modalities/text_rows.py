@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.asked import Words
+from headstart.asked import Passage, Words
 from headstart.errors import UnreadableInput
 from headstart.modalities.base import Arrays
 from headstart.modalities.text_read import Parts, read_text
@@ -128,6 +128,8 @@ def _window(
     return arrays
 
 
-def parts_of(raw: Parts | Words) -> Parts:
+def parts_of(raw: Parts | Words | Passage) -> Parts:
     """Return the texts of a decoded input, as which it is known again and shown."""
+    if isinstance(raw, Passage):
+        return (raw.question, raw.text)
     return (raw.text,) if isinstance(raw, Words) else raw

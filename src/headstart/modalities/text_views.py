@@ -13,9 +13,10 @@ import hashlib
 
 import numpy as np
 
-from headstart.asked import Words
+from headstart.asked import Passage, Words
 from headstart.modalities.base import Arrays
 from headstart.modalities.lengths import joined
+from headstart.modalities.text_passages import passage_windows
 from headstart.modalities.text_read import Parts
 from headstart.modalities.text_rows import vary_words, word_windows, words_of
 from headstart.modalities.text_tokens import windows
@@ -28,10 +29,12 @@ FEWEST_WORDS = 4
 """Shorter texts are left as they are: each of their words may be the one that counts."""
 
 
-def make_view(raw: Parts | Words, spec: TextSpec, key: str, number: int) -> Arrays:
+def make_view(raw: Parts | Words | Passage, spec: TextSpec, key: str, number: int) -> Arrays:
     """Return view `number` of a sample's text."""
     seed = hashlib.sha256(f"{key}\n{number}".encode()).digest()
     chance = np.random.Generator(np.random.PCG64(int.from_bytes(seed[:16], "little")))
+    if isinstance(raw, Passage):
+        return joined(passage_windows(raw, spec, chance))
     if isinstance(raw, Words):
         return joined(word_windows(vary_words(words_of(raw), chance), spec))
     lowered = chance.random() < LOWERED

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from headstart.report.names import clean
 from headstart.report.words import mapping, sequence, whole
 
-LONGEST = 700
+LONGEST = 4000
 STRETCH = Markup('<span class="{}"><span dir="auto">{}</span><small>{}</small></span>')
 
 

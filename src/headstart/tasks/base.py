@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from headstart.asked import Located
 from headstart.errors import DataError, closest
 from headstart.heads import Kind
-from headstart.schema import Evaluation, Prediction
+from headstart.modalities.base import Modality
+from headstart.schema import Evaluation, InputSpec, Prediction, Sample
 
 SHOWN_MISTAKES = 48
 """How many of the worst mistakes an evaluation lists."""
@@ -37,6 +39,11 @@ class Task(Protocol):
 
     def ask(self, source: Any) -> Any:
         """Return an input as this task asks about it: as it is, or marked for rows of its own."""
+
+    def place(
+        self, samples: Sequence[Sample], modality: Modality, spec: InputSpec
+    ) -> tuple[Sample, ...]:
+        """Return samples whose targets say all that encoding needs, such as where rows stand."""
 
     def labels(self, targets: Sequence[Any]) -> tuple[str, ...]:
         """Return the labels of raw targets in a fixed order; refuse what cannot be learnt."""
@@ -68,14 +75,14 @@ class Task(Protocol):
     def say(
         self,
         names: Sequence[str],
-        raws: Sequence[Any],
+        located: Sequence[Located | None],
         rows: Sequence[np.ndarray],
         known: Sequence[bool],
         labels: tuple[str, ...],
     ) -> list[Prediction]:
         """Return what is said of each input, from the probabilities of its rows.
 
-        `raws` are the decoded inputs where rows are marked in them, and None elsewhere.
+        `located` tells where the rows stand, where several are marked in an input.
         """
 
     def evaluate(
@@ -90,7 +97,17 @@ class Task(Protocol):
         """Return every figure with its interval, per class and overall, and the worst mistakes."""
 
 
-class OneRow:
+class Targeted:
+    """What tasks share whose targets say by themselves what is right for each row."""
+
+    def place(
+        self, samples: Sequence[Sample], modality: Modality, spec: InputSpec
+    ) -> tuple[Sample, ...]:
+        """Return the samples as they are."""
+        return tuple(samples)
+
+
+class OneRow(Targeted):
     """What tasks share that ask about an input as a whole: it has one row, and one answer."""
 
     def ask(self, source: Any) -> Any:
@@ -114,7 +131,7 @@ class OneRow:
     def say(
         self,
         names: Sequence[str],
-        raws: Sequence[Any],
+        located: Sequence[Located | None],
         rows: Sequence[np.ndarray],
         known: Sequence[bool],
         labels: tuple[str, ...],

@@ -16,14 +16,20 @@ from headstart.heads import Kind
 from headstart.metrics.entities import Entities
 from headstart.ragged import Ragged, end_to_end
 from headstart.schema import Evaluation, Marked, Prediction, Span
-from headstart.tasks.base import SHOWN_MISTAKES, number_labels, order_labels, refuse_unknown
+from headstart.tasks.base import (
+    SHOWN_MISTAKES,
+    Targeted,
+    number_labels,
+    order_labels,
+    refuse_unknown,
+)
 from headstart.tasks.chain import Chain, best_tags
 from headstart.tasks.classify import note_few, softmax
 
 OUTSIDE = "O"
 
 
-class Tag:
+class Tag(Targeted):
     """Named things in texts: a row a word, and labels that say where in a thing a word stands.
 
     The headline is F1 over whole things, as seqeval counts them when strict: type, beginning and
@@ -114,7 +120,7 @@ class Tag:
     def say(
         self,
         names: Sequence[str],
-        raws: Sequence[Any],
+        located: Sequence[Any],
         rows: Sequence[np.ndarray],
         known: Sequence[bool],
         labels: tuple[str, ...],
@@ -125,14 +131,14 @@ class Tag:
         """
         kinds = self.spoken(labels)
         said: list[Prediction] = []
-        for name, raw, chances, seen in zip(names, raws, rows, known, strict=True):
+        for name, where, chances, seen in zip(names, located, rows, known, strict=True):
             chain = Chain(chances)
             tags = best_tags(chain.logs, np.array([len(chances)]))
             spans = []
             for begin, end, kind in metrics.find_entities(tags, np.zeros(1, np.int64)).listed():
-                start, stop = raw.places[begin][0], raw.places[end - 1][1]
+                start, stop = where.places[begin][1], where.places[end - 1][2]
                 sure = chain.sure_of(begin, end, kind)
-                spans.append(Span(start, stop, raw.text[start:stop], kinds[kind], sure))
+                spans.append(Span(start, stop, where.text[start:stop], kinds[kind], sure))
             surest: dict[str, float] = {}
             for span in spans:
                 surest[span.label] = max(span.probability, surest.get(span.label, 0.0))
