@@ -113,16 +113,17 @@ class Measured:
 
 def points_of(rows: list[dict[str, Any]]) -> Points:
     """Return a measured curve as the forecast takes it."""
-    by_size: dict[int, list[dict[str, Any]]] = {}
+    # Groups come whole, so draws of as many labels a class may differ a little in size.
+    by_count: dict[Any, list[dict[str, Any]]] = {}
     for row in rows:
-        by_size.setdefault(row["n_train"], []).append(row)
+        by_count.setdefault(row["labels_per_class"], []).append(row)
     table = []
-    for size, found in sorted(by_size.items()):
+    for found in by_count.values():
         values = [row["value"] for row in found]
-        draws = 1 if found[0]["labels_per_class"] == "all" else len(values)
-        spread = float(np.var(values, ddof=1)) if draws > 1 else 0.0
-        table.append((size, float(np.mean(values)), spread, draws))
-    return Points(*np.array(table, float).T, tested=rows[0]["n_test"])
+        spread = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+        size = float(np.mean([row["n_train"] for row in found]))
+        table.append((size, float(np.mean(values)), spread, len(values)))
+    return Points(*np.array(sorted(table), float).T, tested=rows[0]["n_test"])
 
 
 def on_real_curves(curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import headstart as hs
 from headstart.check import check
 from headstart.cli.run import run
-from headstart.errors import DataError, UserError
+from headstart.errors import DataError
 from tests import words
 from tests.standing import save_tiny
 from tests.tagged import sentence, sentences, write_conll
@@ -212,7 +212,12 @@ def test_what_cannot_be_learnt_is_refused(net, tmp_path):
             hs.fit(write_conll(tmp_path / "t.conll", texts), backbone=net, strategy="probe")
 
 
-def test_a_race_counts_labels_of_whole_inputs(net, tmp_path):
-    data = write_conll(tmp_path / "t.conll", sentences(20))
-    with pytest.raises(UserError, match="'tag' has none"):
-        hs.race(data, backbone=net, labels=[4], seeds=1)
+def test_strategies_race_on_tags(net, tmp_path):
+    data = write_conll(tmp_path / "t.conll", sentences(40, words=6))
+    found = hs.race(
+        data, backbone=net, strategies=["scratch", "probe"], labels=[4], seeds=1, time=8
+    )
+    assert found.record["headline"] == "entity_f1"
+    assert found.record["data"]["labels"] == ["bad", "good"]
+    assert {run["strategy"] for run in found.record["runs"]} == {"scratch", "probe"}
+    assert [each["name"] for each in found.record["baselines"]] == ["naming nothing"]

@@ -24,6 +24,9 @@ def watched(epoch: int, planned: int) -> bool:
 def chance(score: float, count: int) -> float:
     """Return by how much a score between 0 and 1 on so many examples may differ by chance alone.
 
-    That is twice the standard error of a share.
+    That is twice the standard error of a share; two right and two wrong are added, because few
+    that are all right do not show that all would be.
     """
-    return 2 * math.sqrt(max(0.0, score * (1 - score)) / max(1, count))
+    count = max(1, count)
+    share = (min(1.0, max(0.0, score)) * count + 2) / (count + 4)
+    return 2 * math.sqrt(share * (1 - share) / count)

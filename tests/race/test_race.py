@@ -172,6 +172,9 @@ def test_texts_race_too(tmp_path):
         labels=[4, "all"], seeds=1,
     ).record  # fmt: skip
     assert record["data"]["modality"] == "text"
+    assert record["command"].startswith(
+        "headstart race reviews.csv --text review --label stars --strategies probe,scratch"
+    )
     assert record["baselines"][-1]["name"] == "TF-IDF + logistic regression"
     assert record["baselines"][-1]["test"]["macro_f1"]["value"] > 0.6
 

@@ -78,8 +78,9 @@ def test_worth_tells_that_scratch_never_got_there():
     record = make({"scratch": lambda n: 0.4, "probe": lambda n: 0.8})
     row = of(say(record)["worth"], "probe", 5)
     assert row["scratch_labels"] is None
-    assert "better than scratch ever got" in row["sentence"]
-    assert "scratch never gets there" in say(record)["verdict"]
+    assert row["sentence"].startswith("Probe at 5 a class does better than scratch even with all")
+    assert of(say(record)["worth"], "probe", "all")["sentence"].endswith("scratch with as many.")
+    assert "scratch does not get there even with all labels" in say(record)["verdict"]
 
 
 def test_worth_tells_that_nothing_was_saved():

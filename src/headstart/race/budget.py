@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from headstart import cost
+from headstart import cost, defaults
 from headstart.choose import quantity
 from headstart.cost import Cost
 from headstart.errors import UserError
+from headstart.learn import REHEARSAL
 from headstart.race.plan import Run
 from headstart.schema import Phase
 
@@ -30,7 +30,6 @@ class Budget:
     spent: Cost
     phases: Phases
     seconds_a_run: float | None = None
-    begun: float = field(default_factory=time.perf_counter)
     expected: float = 0.0
     took: float = 0.0
 
@@ -70,7 +69,9 @@ class Budget:
         trained = [phase for phase in phases if phase.objective == "train"]
         views = sum(phase.views * self.spent.below(phase.boundary) for phase in trained[:1])
         epochs = sum(LEAST_EPOCHS * self.spent.epoch(phase.boundary) for phase in trained)
-        return samples * (views + epochs)
+        # Of a run that is rehearsed first, the rehearsal needs as much.
+        share = REHEARSAL if defaults.rehearse(samples) else 1.0
+        return samples * (views + epochs) / share
 
     def note(self, run: Run, seconds: float) -> None:
         """Take note of what a run took: the rest is foretold by how the guesses did."""
@@ -92,9 +93,11 @@ class Budget:
         elif trained:
             listed = ", ".join(f"{name} at most {count}" for name, count in trained.items())
             told.append(
-                "No clock: every run that trains went on until examples held back from it were "
-                f"answered no better, or its epochs were done (with all labels {listed})."
+                f"No clock: every run that trains had its epochs (with all labels {listed}), "
+                "fewer where examples held back from it were answered no better."
             )
+        if trained:
+            told.append("What a run on few examples had held back, it then learnt from as long.")
         if solved:
             told.append(f"{_listed(solved)}: the head is solved on frozen features, with no steps.")
         told.append("Same net, same draws, same test.")

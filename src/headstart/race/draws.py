@@ -12,7 +12,6 @@ from headstart.job import group_numbers
 from headstart.opening import Sealed
 from headstart.race.plan import ALL, Count
 from headstart.schema import Sample
-from headstart.tasks.base import OneRow
 
 
 class Draws:
@@ -20,15 +19,15 @@ class Draws:
 
     def __init__(self, sealed: Sealed) -> None:
         self.pool = sealed.sides.train
-        if not isinstance(sealed.task, OneRow):
-            raise UserError(
-                f"A race counts labels of whole inputs; the task '{sealed.task.name}' has none.",
-                "Compare strategies with `headstart fit --strategy`.",
-            )
         self.encoded = sealed.task.encode([each.target for each in self.pool], sealed.labels)
         self.mix = sealed.task.mix(self.encoded)
         self.groups = group_numbers(self.pool)
         self.labels = sealed.task.spoken(sealed.labels)
+        if not self.labels:
+            raise UserError(
+                f"A race is over numbers of labels, and the task '{sealed.task.name}' has none.",
+                "Compare strategies with `headstart fit --strategy`.",
+            )
 
     def sizes(self) -> dict[str, int]:
         """Return how many examples of each label there are to draw from."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,10 @@ from headstart.race.shelf import Kept
 from headstart.race.worth import SCRATCH
 from headstart.registry import TASKS
 from headstart.schema import SPEECH
+from headstart.tasks.base import OneRow
+
+LONG = 1800.0
+"""Seconds from which on a race says how it could be shorter."""
 
 KEPT_ONLY = ("draws", "took")
 """What is kept of a run for figures over all of them, and not written to the record."""
@@ -132,7 +136,17 @@ def race(
     kept = contest.open_runs(out, time, restart)
     contest.settle_time(time, begun, kept)
     runs, baselines = contest.run(kept)
-    found = Race(contest.record(runs, baselines, data, time, begun))
+    columns = {
+        "--image": image,
+        "--audio": audio,
+        "--text": text,
+        "--label": label,
+        "--group": group,
+        "--separator": separator,
+        "--test": None if test is None else name_of(test),
+    }
+    typed = contest.command(name_of(data), columns, time)
+    found = Race(contest.record(runs, baselines, typed, begun))
     if out is not None:
         found.save(out)
         if figures:
@@ -215,11 +229,17 @@ class _Contest:
                 kept.write("time", {"seconds_a_run": self.budget.seconds_a_run})
         ready = len(self.runs) - len(missing)
         taken = f", {ready} of them run already" if ready else ""
+        expected = self.budget.left(missing)
         self.progress.say(
             f"A race of {len(self.runs)} runs on {self.net.name}{taken}: "
             f"{', '.join(self.names)}; {', '.join(map(str, self.counts))} labels a class; "
-            f"{_draws(len(self.seeds))}. About {_minutes(self.budget.left(missing))}."
+            f"{_draws(len(self.seeds))}. About {_told(expected)}."
         )
+        if time is None and expected > LONG:
+            self.progress.say(
+                "For less: --time 20m divides that time among the runs, or give fewer --labels or "
+                "--seeds. Stopped and started again, it goes on where it was."
+            )
 
     def run(self, kept: Kept) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Run what is missing, and return all runs and all baselines."""
@@ -252,7 +272,7 @@ class _Contest:
             last = now
         baselines = [always_same(self.sealed, self.draws, judge)]
         model = plain_of(self.opened.modality.name)
-        if model is not None:
+        if model is not None and isinstance(self.sealed.task, OneRow):
             plainly = Plainly(model, self.opened.modality, self.draws, judge, self.progress)
             wanted = baselines_of(self.counts, self.seeds)
             for asked, answer in executor.map(
@@ -269,15 +289,14 @@ class _Contest:
         many = "all labels" if run.labels_per_class == ALL else f"{run.labels_per_class} a class"
         self.progress.say(
             f"Run {number} of {len(self.runs)}: {run.strategy}, {many}, {_draws(len(alike))}. "
-            f"About {_minutes(self.budget.left(left))} to go."
+            f"About {_told(self.budget.left(left))} to go."
         )
 
     def record(
         self,
         runs: list[dict[str, Any]],
         baselines: list[dict[str, Any]],
-        data: Any,
-        time: float | None,
+        command: str,
         begun: float,
     ) -> dict[str, Any]:
         """Return all that came of it, as `race.json` holds it."""
@@ -293,7 +312,7 @@ class _Contest:
             "data": {
                 "source": self.opened.name,
                 "modality": self.opened.modality.name,
-                "labels": list(sealed.labels),
+                "labels": list(self.draws.labels),
                 "n_pool": len(sides.train),
                 "n_test": len(sides.test),
                 "split": split,
@@ -307,7 +326,7 @@ class _Contest:
             },
             "labels_per_class": list(self.counts),
             "seeds": list(self.seeds),
-            "command": self.command(name_of(data), time),
+            "command": command,
             "strategies": [
                 {"name": name, "about": check_strategy(name), "frozen": frozen(phases)}
                 for name, phases in largest.items()
@@ -333,9 +352,13 @@ class _Contest:
         }
         return record
 
-    def command(self, source: str, time: float | None) -> str:
-        """Return the command that runs this race."""
-        words = ["headstart", "race", source, "--strategies", ",".join(self.names)]
+    def command(self, source: str, columns: Mapping[str, Any], time: float | None) -> str:
+        """Return the command that runs this race; places on this machine are left out of it."""
+        words = ["headstart", "race", source]
+        for option, given in columns.items():
+            if given is not None:
+                words += [option, given if isinstance(given, str) else ",".join(given)]
+        words += ["--strategies", ",".join(self.names)]
         words += ["--labels", ",".join(map(str, self.counts)), "--seeds", str(len(self.seeds))]
         words += ["--backbone", self.net.name]
         words += [] if time is None else ["--time", f"{time:g}s"]
@@ -361,5 +384,7 @@ def _hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def _minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+def _told(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -69,7 +69,7 @@ def _compare(record: Record, count: Count, worths: Sequence[Row]) -> str:
         if row is not None:
             most = at_count(record["labels_per_class"][-1], scale)
             told += (
-                f", and scratch never gets there, {most} at most"
+                f", and scratch does not get there even {most}"
                 if row["scratch_labels"] is None
                 else f"; scratch needs about {round(row['scratch_labels']):,} a class for that"
             )

@@ -96,7 +96,8 @@ def _say_worth(
     few, most = tried[0], tried[-1]
     begins = f"{strategy} {at_count(count, scale)}"
     if at is None:
-        told = f"{begins} does better than scratch ever got, {at_count(most, scale)} at most"
+        most_told = "with as many" if count == most else f"even {at_count(most, scale)}"
+        told = f"{begins} does better than scratch {most_told}"
         if row["low"] is not None and seeds > 1:
             told += f"; with other draws scratch might get there from {about(row['low'])} on"
         return f"{_capital(told)}."
