@@ -19,9 +19,10 @@ from headstart.modalities.image_resample import FILTERS, prepared_size
 from headstart.schema import ImageSpec
 
 LEAST_AREA = 0.7
-"""Of halves of clothes a head that knew whole ones answered four in five wrongly, and training had to
-mend that first: on fashion900, 20 a class, 0.35 cost 2 points and 0.7 brought 2. On flowers5 it
-made no difference that could be told."""
+"""A head that knew whole clothes answered halves of them wrongly, and training had to mend that
+first: on fashion900, 20 a class, 0.35 cost 2 points and 0.7 brought 2. On flowers5 it made no
+difference that could be told."""
+
 MOST_STRETCH = 4 / 3
 MOST_DEGREES = 10.0
 JITTER = 0.3
