@@ -312,7 +312,7 @@ def vectors(shelf: Shelf, samples: Sequence[Sample], wanted: Sequence[Reading]) 
     )
 
 
-DRAWN = 3
+DRAWN = 4
 """Counted up when views are drawn in another way: those in stores are then no longer right."""
 
 

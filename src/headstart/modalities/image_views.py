@@ -1,7 +1,7 @@
 """Augmentation views: what a few hundred pictures are varied by when a net is trained on them.
 
 A view is a pure function of the picture, its sample's key and the view's number, so it can be
-computed again anywhere and cached. Its strength is moderate: a crop of at least 35 % of the area,
+computed again anywhere and cached. Its strength is moderate: a crop of at least 70 % of the area,
 a mirror image in every even view, at most 10 degrees of rotation, and light, contrast and colour
 changed by up to 30 %.
 """
@@ -18,7 +18,11 @@ from PIL import ImageEnhance
 from headstart.modalities.image_resample import FILTERS, prepared_size
 from headstart.schema import ImageSpec
 
-LEAST_AREA = 0.35
+LEAST_AREA = 0.7
+"""A head that knew whole clothes answered halves of them wrongly, and training had to mend that
+first: on fashion900, 20 a class, 0.35 cost 2 points and 0.7 brought 2. On flowers5 it made no
+difference that could be told."""
+
 MOST_STRETCH = 4 / 3
 MOST_DEGREES = 10.0
 JITTER = 0.3
@@ -58,7 +62,7 @@ def is_mirrored(number: int) -> bool:
 def _choose_box(
     width: int, height: int, aspect: float, chance: np.random.Generator
 ) -> tuple[float, float, float, float]:
-    """Return a part of the picture: at least 35 % of it, stretched by at most a third."""
+    """Return a part of the picture: at least 70 % of it, stretched by at most a third."""
     area = width * height * chance.uniform(LEAST_AREA, 1.0)
     stretch = math.exp(chance.uniform(-math.log(MOST_STRETCH), math.log(MOST_STRETCH)))
     wide = min(width, math.sqrt(area * aspect * stretch))
