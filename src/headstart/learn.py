@@ -1,7 +1,6 @@
 """`learn(job) -> Model`: samples and choices in, model out. No test set, no printing.
 
-`fit`, folds, races and the scikit-learn estimator all call this. What was done so far can be kept
-in a journal; the same job with the same journal goes on from there.
+`fit`, folds, races and the estimator all call this. With a journal, a job goes on where it ended.
 """
 
 from __future__ import annotations
@@ -105,8 +104,8 @@ class _Learning:
     def run(self) -> Head:
         """Run the phases and return the head; the backbone is left as it was trained.
 
-        Where some samples were held back to choose by and all are few, that was a rehearsal: as
-        many epochs as it took, and as much of the old weights, are then learnt from all of them.
+        Where some samples were held back to choose by and all are few, that was a rehearsal that
+        nobody watches: as many epochs as it took are then learnt from all of them.
         """
         self.look_into_mirrors()
         if not len(self.validating) or not defaults.rehearse(len(self.job.samples)):
@@ -114,7 +113,8 @@ class _Learning:
         before, deadline = state_of({"body": self.backbone.module}), self.deadline
         if self.job.seconds is not None:
             self.deadline = self.begun + self.job.seconds * REHEARSAL
-        rehearsed = self.go_through(self.journal)
+        with self.watch.closed():
+            rehearsed = self.go_through(self.journal)
         if self.adapters is not None:
             self.adapters.remove()
         blend({"body": self.backbone.module}, before, before, 0.0)
@@ -126,8 +126,8 @@ class _Learning:
             if phase.objective != "train" or self.kept[phase.name]
         ]
         self.learn_from_all()
-        self.choices, self.boundary, self.head, self.adapters = [], None, None, None
-        self.watch.points, self.deadline = [], deadline
+        self.choices, self.boundary, self.head = [], None, None
+        self.adapters, self.deadline = None, deadline
         head = self.go_through(self.journal.within("again"))
         self.choices += tried
         return replace(head, temperature=rehearsed.temperature)

@@ -6,7 +6,8 @@ What is seen becomes the curve of a race. The time that looking takes counts for
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -31,6 +32,15 @@ class Watch:
         self.points: list[Point] = []
         self.took = 0.0  # seconds of learning so far
         self.looking = 0.0  # seconds of looking so far
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Look away for a while: what a rehearsal comes to is no part of the curve."""
+        samples, self.samples = self.samples, ()
+        try:
+            yield
+        finally:
+            self.samples = samples
 
     def score(self, logits: np.ndarray) -> float:
         """Return the headline of the watched."""
