@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,7 @@ from headstart.cli import main
 
 class Model:
     labels = ("abeille", "蜂")
+    task = types.SimpleNamespace(name="classify", spoken=lambda labels: labels)
     def stream(self, inputs, set_aside):
         for path in inputs:
             yield Prediction(path, "蜂", 0.75, {"abeille": 0.25, "蜂": 0.75})
@@ -60,6 +62,7 @@ def test_any_name_can_be_written_in_any_locale(encoding, format_):
 def test_hostile_names_cannot_steer_the_terminal(headstart, put_module):
     class Model:
         labels = ("bee",)
+        task = SimpleNamespace(name="classify", spoken=lambda labels: labels)
 
         def stream(self, inputs, set_aside):
             for path in inputs:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ class Model:
     """Knows bees; what is called `odd` is unlike anything it has seen."""
 
     labels = ("ant", "bee")
+    task = SimpleNamespace(name="classify", spoken=lambda labels: labels)
 
     def __init__(self):
         self.asked = []
@@ -102,6 +104,7 @@ def test_offline_reaches_the_loading(headstart, model):
 def test_several_labels_are_joined(headstart, put_module):
     class Several:
         labels = ("beach", "sunset")
+        task = SimpleNamespace(name="multilabel", spoken=lambda labels: labels)
 
         def stream(self, inputs, set_aside=None):
             both = {"beach": 0.9, "sunset": 0.8}
