@@ -172,8 +172,9 @@ def validation_share(samples: int) -> float:
 AUTO_TIMES = 10
 """`auto` takes at most about this many times what the probe takes, unless told."""
 
-AUTO_LEAST = 20.0
-"""Seconds that `auto` may take in any case."""
+AUTO_LEAST = 60.0
+"""Seconds that `auto` may take in any case. Nobody minds a minute, and the probe of a hundred
+pictures is so quick that ten times as much has room for nothing."""
 
 ONE_FOLD_FROM = 5000
 """From so many samples on, one fold tells rungs apart; below, up to all of them are asked."""
