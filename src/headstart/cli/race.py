@@ -80,7 +80,7 @@ def race(
             "--task",
             metavar="NAME",
             rich_help_panel=options.DATA,
-            help="classify or multilabel; read off the labels unless told.",
+            help="classify, multilabel, tag, answer; read off the data unless told.",
         ),
     ] = None,
     test: options.Test = None,

@@ -41,8 +41,8 @@ def head_first(boundary: int) -> Phase:
 
     A random head would send large, meaningless gradients into the stages and bend what they know
     before it has learnt anything itself; a solved one does not (LP-FT, Kumar et al. 2022,
-    arXiv:2202.10054). It stands on readings that the trained stages give, so that nothing of it is
-    lost when they move.
+    arXiv:2202.10054). It may stand on early stages too: what they read travels beside the state at
+    the boundary. Only rows do not, so a head of rows stands on the boundary and what lies above.
     """
     return Phase("head", boundary, reads_from=boundary)
 

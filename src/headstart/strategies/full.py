@@ -13,5 +13,5 @@ class Full:
     about = "new head, then every stage, lower ones at lower rates"
 
     def phases(self, facts: Facts) -> list[Phase]:
-        """Return the two phases; the head stands on what the partial strategy's would."""
+        """Return the two phases."""
         return [head_first(max(0, facts.depth - 2)), tune(stages_from(0, facts.depth), 0, facts)]
