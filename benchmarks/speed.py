@@ -13,7 +13,7 @@ measures in turn:
     fastai      `vision_learner(...).fine_tune(4)`, with --fastai
 
 and the results go to benchmarks/results/speed.json. Run it on an otherwise idle machine.
-fastai needs `pip install fastai "fastprogress<1.1"` in an environment of its own.
+fastai_fine_tune.py says how to get a Python that has fastai.
 """
 
 from __future__ import annotations
@@ -111,6 +111,36 @@ def precision_of(home: Path) -> str:
     return json.loads(note.read_text())["precision"]
 
 
+def fine_tune(python: str, photos: list[Path], name: str, weights: Path) -> dict:
+    """Let fastai learn from `train`, with a look at `val` after every epoch."""
+    sides = {"train": [], "val": []}
+    for path in photos:
+        sides[path.parent.parent.name].append([str(path), path.parent.name])
+    job = {
+        "net": name,
+        "weights": str(weights),
+        "size": 224,
+        "labels": sorted({label for _, label in sides["train"]}),
+        "learn": sides["train"],
+        "watch": sides["val"],
+        "ask": [path for path, _ in sides["val"]],
+        "normalised": False,
+        "workers": 2,
+        "seed": 0,
+    }
+    process = subprocess.run(
+        [python, ROOT / "fastai_fine_tune.py"],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found = json.loads(process.stdout.strip().splitlines()[-1])
+    truth = [label for _, label in sides["val"]]
+    right = sum(one == other for one, other in zip(found.pop("said"), truth, strict=True))
+    return found | {"accuracy": right / len(truth)}
+
+
 def measure(name: str, data: Path, rounds: int, fastai: str | None, work: Path) -> dict:
     folder = make_backbone(name, work)
     photos = list_photos(data)
@@ -123,13 +153,7 @@ def measure(name: str, data: Path, rounds: int, fastai: str | None, work: Path) 
         row["precision"] = precision_of(home)
         row["forward"] = forward(pictures, model, row["precision"])
         if fastai:
-            process = subprocess.run(
-                [fastai, ROOT / "fastai_fine_tune.py", data, name, folder / "model.safetensors"],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            row["fastai"] = json.loads(process.stdout.strip().splitlines()[-1])
+            row["fastai"] = fine_tune(fastai, photos, name, folder / "model.safetensors")
         rows.append(row)
         print(json.dumps(row), file=sys.stderr, flush=True)
     limit = [row["decode"] + row["forward"] for row in rows]
