@@ -10,6 +10,8 @@ flicker each in its own way.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from headstart.modalities.audio_prepare import at_rate
@@ -21,6 +23,9 @@ RATE = 8000
 FFT, HOP = 256, 32
 BANDS, PARTS = 16, 48
 LOWEST, HIGHEST = 100.0, 3600.0
+AT_ONCE = 512
+"""Frames transformed together: more of them leave the processor's cache, at twice the time."""
+
 FLOOR = 40.0
 """Decibels under the loudest place that are told apart; fainter is silence."""
 
@@ -52,8 +57,8 @@ def sketch(sound: Sound) -> np.ndarray:
     filters = _filters()
     power = np.concatenate(
         [
-            np.square(np.abs(np.fft.rfft(frames[at : at + 4096] * window))) @ filters
-            for at in range(0, len(frames), 4096)
+            np.square(np.abs(np.fft.rfft(frames[at : at + AT_ONCE] * window))) @ filters
+            for at in range(0, len(frames), AT_ONCE)
         ]
     )
     total = power.sum(1)
@@ -125,6 +130,7 @@ def _same(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     return same
 
 
+@cache
 def _filters() -> np.ndarray:
     """Return bands [bins, 16], evenly spaced in the logarithm of pitch."""
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 2)
