@@ -19,22 +19,19 @@ import argparse
 import csv
 import json
 import os
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from depth import run
+from depth import run, run_plain
 from headstart import features
 from headstart.dataset.splits import draw
 from headstart.metrics import paired
-from headstart.plain import plain_of
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Sample
 
@@ -122,33 +119,6 @@ def cells(name: str, root: Path, protocols: list[str] | None, draws: int) -> Ite
     yield from (cell for cell in found if protocols is None or cell.protocol in protocols)
 
 
-@cache
-def look(path: Path) -> np.ndarray:
-    model = plain_of("audio")
-    return model.look(MODALITIES.get("audio")().read(path))
-
-
-def forest(cell: Cell, seed: int) -> dict[str, Any]:
-    """Learn by MFCC statistics and a random forest."""
-    task, model = TASKS.get("classify")(), plain_of("audio")
-    labels = task.labels([clip.target for clip in cell.train])
-    encoded, truth = (
-        task.encode([clip.target for clip in side], labels) for side in (cell.train, cell.test)
-    )
-    begun, worked = time.perf_counter(), time.process_time()
-    looks = [[look(clip.input) for clip in side] for side in (cell.train, cell.test)]
-    probabilities = model.probabilities(looks[0], encoded, len(labels), looks[1], seed)
-    said = probabilities.argmax(1)
-    return {
-        "macro_f1": float(task.score(probabilities, truth)),
-        "right": "".join("01"[int(each)] for each in said == truth),
-        "said": said.tolist(),
-        "shipped": model.name,
-        "seconds": round(time.perf_counter() - begun, 1),
-        "cpu_seconds": round(time.process_time() - worked, 1),
-    }
-
-
 def records() -> list[dict[str, Any]]:
     if not RESULTS.exists():
         return []
@@ -159,7 +129,7 @@ def answer(way: str, name: str, cell: Cell) -> dict[str, Any] | None:
     """Run one cell; None where it cannot be run yet."""
     seed = int(cell.part) if cell.part.isdigit() else 0
     if way == "forest":
-        return forest(cell, seed)
+        return run_plain(cell.train, cell.test, seed, "audio")
     seconds = None
     if way == "scratch":
         place = (name, cell.protocol, cell.part, "auto")
