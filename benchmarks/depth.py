@@ -39,7 +39,7 @@ from headstart.job import Job
 from headstart.metrics import paired, wilson
 from headstart.plain import plain_of
 from headstart.registry import MODALITIES, TASKS
-from headstart.schema import Sample
+from headstart.schema import Figure, Sample
 
 RESULTS = Path(__file__).resolve().parent / "results" / "depth.jsonl"
 PLAIN = "plain"
@@ -168,11 +168,11 @@ Cells = dict[tuple[str, str, int], dict[str, dict[int, dict[str, Any]]]]
 """Every run by backbone, set and number of labels; within, by strategy and draw."""
 
 
-def read_results() -> Cells:
+def read_results(results: Path = RESULTS) -> Cells:
     """Return every run so far. The first ones were all of the bundled picture net."""
     found: Cells = defaultdict(lambda: defaultdict(dict))
-    if RESULTS.exists():
-        for line in RESULTS.read_text().splitlines():
+    if results.exists():
+        for line in results.read_text().splitlines():
             record = {"backbone": BACKBONE} | json.loads(line)
             key = (record["backbone"], record["set"], record["labels_per_class"])
             found[key][record["strategy"]][record["draw"]] = record
@@ -207,33 +207,46 @@ def right(runs: list[dict[str, Any]]) -> np.ndarray:
     return np.mean([[each == "1" for each in run["right"]] for run in runs], axis=0)
 
 
-def against(rival: str) -> None:
+def against(rival: str, results: Path = RESULTS) -> None:
     """Print what share each answers rightly, and how much more than a rival on the same draws."""
-    found = read_results()
+    found = read_results(results)
     print(
-        f"| backbone; set, labels a class | | right, % | less {rival} | macro-F1 | CPU s | draws |"
+        f"| backbone; set, labels a class | | right, % | less {rival} | macro-F1 | CPU seconds "
+        "(share of its) | draws |"
     )
     print("|---|---|---|---|---|---|---|")
     for key in in_order(found):
+        theirs = found[key].get(rival, {})
         for strategy, runs in found[key].items():
-            draws = sorted(set(runs) & set(found[key].get(rival, {})) or set(runs))
+            draws = sorted(set(runs) & set(theirs)) or sorted(runs)
             scores = right([runs[at] for at in draws])
             whole = wilson(float(scores.mean()), len(scores))
-            cells = [f"{100 * whole.value:.1f} ({100 * whole.low:.1f} to {100 * whole.high:.1f})"]
-            if strategy != rival and rival in found[key] and set(draws) <= set(found[key][rival]):
-                gap = paired(right([found[key][rival][at] for at in draws]), scores)
-                mark = "" if gap.low <= 0 <= gap.high else "**"
-                low, high = 100 * gap.low, 100 * gap.high
-                cells.append(f"{mark}{100 * gap.value:+.1f}{mark} ({low:+.1f} to {high:+.1f})")
-            else:
-                cells.append("–")
-            cells.append(f"{100 * np.mean([runs[at]['macro_f1'] for at in draws]):.1f}")
-            spent = [runs[at].get("cpu_seconds", runs[at]["seconds"]) for at in draws]
+            gap, share = "–", ""
+            if strategy != rival and set(draws) <= set(theirs):
+                gap = told(paired(right([theirs[at] for at in draws]), scores))
+                share = f" ({spent(runs, draws) / max(0.1, spent(theirs, draws)):.2f})"
             shipped = sorted({runs[at]["shipped"] for at in draws} - {strategy})
-            named = f"{strategy} ({', '.join(shipped)})" if shipped else strategy
-            cells += [f"{np.mean(spent):.0f}", str(len(draws))]
-            at = f"{key[0]}; {key[1]}, {key[2] or 'all'}"
-            print(f"| {at} | {named} | " + " | ".join(cells) + " |")
+            cells = [
+                f"{key[0]}; {key[1]}, {key[2] or 'all'}",
+                f"{strategy} ({', '.join(shipped)})" if shipped else strategy,
+                f"{100 * whole.value:.1f} ({100 * whole.low:.1f} to {100 * whole.high:.1f})",
+                gap,
+                f"{100 * np.mean([runs[at]['macro_f1'] for at in draws]):.1f}",
+                f"{spent(runs, draws):.0f}{share}",
+                str(len(draws)),
+            ]
+            print("| " + " | ".join(cells) + " |")
+
+
+def told(gap: Figure) -> str:
+    """Return a difference in points, marked where it is surely one."""
+    mark = "" if gap.low <= 0 <= gap.high else "**"
+    return f"{mark}{100 * gap.value:+.1f}{mark} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
+
+
+def spent(runs: dict[int, dict[str, Any]], draws: list[int]) -> float:
+    """Return the processor's seconds, mean of the draws; of the first runs only the clock's."""
+    return float(np.mean([runs[at].get("cpu_seconds", runs[at]["seconds"]) for at in draws]))
 
 
 def main() -> None:
