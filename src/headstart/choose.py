@@ -178,8 +178,8 @@ class Ladder:
         job = replace(self.job, strategy=rung, seconds=None)
         phases, count = plan(job, self.backbone), len(self.job.samples)
         folds = 1 if count > defaults.ONE_FOLD_FROM else int(self.folds.max()) + 1
-        again = cost.seconds(phases, self.cost, count, views_kept=True, rehearsed=False)
-        once = cost.seconds(phases, self.cost, count, rehearsed=False)
+        again = cost.seconds(phases, self.cost, count, views_kept=True, rehearse=False)
+        once = cost.seconds(phases, self.cost, count, rehearse=False)
         least = once + again  # one fold, and the model itself
         if least > self.budget - self.spent:
             need = quantity(1.2 * (self.spent + least))

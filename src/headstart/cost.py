@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from headstart import defaults
 from headstart.backbones.base import Backbone
 from headstart.modalities.base import Modality
+from headstart.schedule import rehearsed
 from headstart.schema import Phase
 
 BATCH = 8
@@ -69,7 +69,7 @@ def seconds(
     samples: int,
     *,
     views_kept: bool = False,
-    rehearsed: bool = True,
+    rehearse: bool = True,
 ) -> float:
     """Return roughly how long phases take on so many samples, plateaus reckoned with.
 
@@ -77,7 +77,7 @@ def seconds(
     trained twice, without what the head takes.
     """
     total, made = 0.0, 0
-    times = 2 if rehearsed and defaults.rehearse(samples) else 1
+    times = 2 if rehearse and rehearsed(phases, samples) else 1
     for phase in phases:
         if phase.objective == "solve":
             continue

@@ -26,10 +26,10 @@ def scratch_epochs(samples: int) -> int:
 def scratch_patience(samples: int) -> int:
     """Return after how many epochs without a better validation score training stops; 0: never.
 
-    Twenty examples held back can tell a plateau. Two cannot: of ten pictures of ants_bees epoch 3
-    answered both right by luck, nothing could be better after that, and 147 were never run.
+    Few examples are all learnt from, to the end of the schedule: a fresh net has nothing to lose
+    by it, and a fifth held back to stop by would be missed.
     """
-    return 0 if samples < 100 else max(5, scratch_epochs(samples) // 3)
+    return 0 if few(samples) else max(5, scratch_epochs(samples) // 3)
 
 
 def views(samples: int) -> int:
@@ -122,10 +122,11 @@ def kept_views(samples: int) -> int:
     return 6 if samples <= 500 else 3 if samples <= 2000 else 2
 
 
-def rehearse(samples: int) -> bool:
-    """Tell whether training is done twice: to choose with a part held back, then with everything.
+def few(samples: int) -> bool:
+    """Tell whether every example is learnt from in the end.
 
-    A fifth of a few hundred examples is worth more as examples than what the second time costs.
+    A fifth of a few hundred is worth more as examples than what a second training costs: what there
+    is to choose is chosen in a rehearsal, with that fifth held back.
     """
     return samples <= 2000
 

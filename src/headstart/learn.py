@@ -36,6 +36,7 @@ from headstart.novelty import fit_novelty
 from headstart.precision import choose
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, TASKS
+from headstart.schedule import held_back, rehearsed
 from headstart.schema import Choice, Phase, Sample
 from headstart.tasks.base import Task
 from headstart.trainer import Epoch, Fetch, Lesson, predict, read, train
@@ -78,8 +79,7 @@ class _Learning:
             )
         everything = np.arange(len(job.samples))
         self.learning, self.validating = everything, everything[:0]
-        if any(phase.objective == "train" for phase in self.phases):
-            share = defaults.validation_share(len(job.samples))
+        if share := held_back(self.phases, len(job.samples)):
             self.learning, self.validating = seal(self.mix, self.groups, share=share, seed=job.seed)
         self.validation = Validation(
             self.task, job.samples, job.labels, self.encoded, self.groups, job.seed
@@ -108,13 +108,13 @@ class _Learning:
         nobody watches: as many epochs as it took are then learnt from all of them.
         """
         self.look_into_mirrors()
-        if not len(self.validating) or not defaults.rehearse(len(self.job.samples)):
+        if not len(self.validating) or not rehearsed(self.phases, len(self.job.samples)):
             return self.go_through(self.journal)
         before, deadline = state_of({"body": self.backbone.module}), self.deadline
         if self.job.seconds is not None:
             self.deadline = self.begun + self.job.seconds * REHEARSAL
         with self.watch.closed():
-            rehearsed = self.go_through(self.journal)
+            tried_out = self.go_through(self.journal)
         if self.adapters is not None:
             self.adapters.remove()
         blend({"body": self.backbone.module}, before, before, 0.0)
@@ -130,7 +130,7 @@ class _Learning:
         self.adapters, self.deadline = None, deadline
         head = self.go_through(self.journal.within("again"))
         self.choices += tried
-        return replace(head, temperature=rehearsed.temperature)
+        return replace(head, temperature=tried_out.temperature)
 
     def look_into_mirrors(self) -> None:
         """Leave mirror images out of the views where they surely mean something else."""

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+from headstart import defaults
+from headstart.schema import Phase
+
+
+def rehearsed(phases: Sequence[Phase], samples: int) -> bool:
+    """Tell whether phases are gone through twice: to choose, then with everything.
+
+    From fresh weights there is nothing to choose: no old weights to keep, and as many steps as
+    the schedule has.
+    """
+    moving = [phase for phase in phases if phase.objective == "train"]
+    return defaults.few(samples) and any(not phase.fresh for phase in moving)
+
+
+def held_back(phases: Sequence[Phase], samples: int) -> float:
+    """Return the share of the examples by which is chosen how phases go on; 0: nothing is."""
+    trained = any(phase.objective == "train" for phase in phases)
+    if not trained or (defaults.few(samples) and not rehearsed(phases, samples)):
+        return 0.0
+    return defaults.validation_share(samples)
 
 
 def rate_share(step: int, steps: int, warmup: float) -> float:

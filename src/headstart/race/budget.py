@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart import cost, defaults
+from headstart import cost
 from headstart.choose import quantity
 from headstart.cost import Cost
 from headstart.errors import UserError
 from headstart.learn import REHEARSAL
 from headstart.race.plan import Run
+from headstart.schedule import rehearsed
 from headstart.schema import Phase
 
 SOLVING = 0.004
@@ -70,7 +71,7 @@ class Budget:
         views = sum(phase.views * self.spent.below(phase.boundary) for phase in trained[:1])
         epochs = sum(LEAST_EPOCHS * self.spent.epoch(phase.boundary) for phase in trained)
         # Of a run that is rehearsed first, the rehearsal needs as much.
-        share = REHEARSAL if defaults.rehearse(samples) else 1.0
+        share = REHEARSAL if rehearsed(phases, samples) else 1.0
         return samples * (views + epochs) / share
 
     def note(self, run: Run, seconds: float) -> None:
@@ -93,11 +94,11 @@ class Budget:
         elif trained:
             listed = ", ".join(f"{name} at most {count}" for name, count in trained.items())
             told.append(
-                f"No clock: every run that trains had its epochs (with all labels {listed}), "
-                "fewer where examples held back from it were answered no better."
+                f"No clock: every run that trains had its epochs (with all labels {listed})."
             )
-        if trained:
-            told.append("What a run on few examples had held back, it then learnt from as long.")
+        twice = [name for name, phases in strategies.items() if rehearsed(phases, samples=0)]
+        if twice:
+            told.append(f"What {_listed(twice)} had held back of few, it then learnt from as long.")
         if solved:
             told.append(f"{_listed(solved)}: the head is solved on frozen features, with no steps.")
         told.append("Same net, same draws, same test.")
