@@ -119,12 +119,12 @@ class AudioSpec(InputSpec):
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a longer recording: a file's path, and where the part begins and ends in it.
+    """A part of a longer recording: its path or bytes, and where the part begins and ends in it.
 
     Times are seconds; `end` None is the recording's own.
     """
 
-    path: Path
+    path: Path | bytes
     start: float
     end: float | None = None
 

@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from headstart.errors import DataError
 from headstart.modalities.audio_listen import listen, seconds_of, window_starts
+from headstart.modalities.audio_read import Sound
 from headstart.schema import AudioSpec, Segment, Stretch
 from headstart.speech.frames import characters_of, frames_needed, read_off, spell
 from headstart.speech.words import (
@@ -170,3 +172,43 @@ def test_a_long_file_is_heard_window_by_window(tmp_path):
     assert inner[-1].end == pytest.approx(3.5, abs=0.01)
     assert len(list(listen((wave, RATE), spec))) == len(parts)
     assert len(list(listen(Stretch(path, 1.0, 2.5), spec))) == 1
+
+
+@pytest.mark.parametrize("held", ["file", "samples", "bytes", "sound"])
+def test_of_minutes_no_window_is_left_out(held, tmp_path):
+    """More than two minutes, of which a modality's own `read` gives stretches, are heard whole."""
+    wave = np.repeat(np.linspace(-0.5, 0.5, 150, dtype=np.float32), 1000)  # 150 s, a level each
+    content = encode(wave, 1000, subtype="FLOAT")
+    (tmp_path / "long.wav").write_bytes(content)
+    source = {
+        "file": tmp_path / "long.wav",
+        "samples": (wave, 1000),
+        "bytes": content,
+        "sound": Sound(wave, 1000, 150.0),
+    }[held]
+    for part in listen(source, AudioSpec(window=1000, rate=16_000)):  # ten seconds at once
+        heard = part.arrays["x"].ravel()[80_000]
+        assert heard == pytest.approx(wave[round((part.start + 5) * 1000)], abs=0.01)
+        assert part.end <= 150.01
+    assert part.end == pytest.approx(150, abs=0.01)
+
+
+def test_a_window_of_hours_is_read_alone(tmp_path, monkeypatch):
+    """However long a recording is, no more of it is decoded at once than is heard at once."""
+    path = tmp_path / "hours.flac"
+    with soundfile.SoundFile(path, "w", 8000, 1, format="FLAC") as file:
+        for _ in range(180):
+            file.write(np.zeros(60 * 8000, np.float32))
+    longest = []
+
+    def read(file, count, **how):
+        longest.append(count)
+        return whole(file, count, **how)
+
+    whole = soundfile.SoundFile.read
+    monkeypatch.setattr(soundfile.SoundFile, "read", read)
+    parts = listen(path, AudioSpec(window=12_000))
+    ends = [next(parts).end for _ in range(3)]
+    assert ends == pytest.approx([120.0, 220.0, 320.0], abs=1)
+    assert seconds_of(path) == 3 * 3600
+    assert max(longest) <= 120 * 8000 + 1

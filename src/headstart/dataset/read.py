@@ -216,7 +216,7 @@ def _join_test(dataset: Dataset, held: Dataset) -> Dataset:
 def _place(sample: Sample) -> str | None:
     if isinstance(sample.input, Stretch):
         part = sample.input
-        return f"{os.path.abspath(part.path)} {part.start} {part.end}"
+        return f"{os.path.abspath(part.path)!r} {part.start} {part.end}"
     return os.path.abspath(sample.input) if isinstance(sample.input, Path) else None
 
 

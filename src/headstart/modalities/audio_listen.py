@@ -6,9 +6,8 @@ A long file is read window by window, so that three hours take no more memory th
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +65,20 @@ def listen(source: Any, spec: InputSpec) -> Iterator[Heard]:
     if seconds <= most:
         yield _heard(read_sound(source), 0.0, asked)
         return
-    on_disk = isinstance(source, str | os.PathLike | Stretch)
-    whole = None if on_disk else read_sound(source)
     for start in window_starts(seconds, most):
-        yield _heard(_part(source, whole, start, start + most), start, asked)
+        yield _heard(_part(source, start, start + most), start, asked)
 
 
-def _part(source: Any, whole: Sound | None, start: float, end: float) -> Sound:
-    if whole is not None:
-        wave = whole.wave[round(start * whole.rate) : round(end * whole.rate)]
-        return Sound(wave, whole.rate, len(wave) / whole.rate)
+def _part(source: Any, start: float, end: float) -> Sound:
+    """Read nothing but a part: of the whole of a long recording, only stretches would be read."""
+    if isinstance(source, Sound):
+        source = source.wave, source.rate
+    if isinstance(source, tuple):
+        samples, rate = source
+        return read_sound((samples[round(start * rate) : round(end * rate)], rate))
     if isinstance(source, Stretch):
-        return read_sound(Stretch(source.path, source.start + start, source.start + end))
-    return read_sound(Stretch(Path(source), start, end))
+        return read_sound(replace(source, start=source.start + start, end=source.start + end))
+    return read_sound(Stretch(source if isinstance(source, bytes) else Path(source), start, end))
 
 
 def _heard(sound: Sound, start: float, spec: AudioSpec) -> Heard:

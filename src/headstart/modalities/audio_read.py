@@ -265,7 +265,7 @@ def fingerprint(source: Any) -> str:
     elif isinstance(source, bytes):
         digest.update(source)
     elif isinstance(source, Stretch):
-        digest.update(f"{_of_file(source.path)} {source.start!r} {source.end!r}".encode())
+        digest.update(f"{fingerprint(source.path)} {source.start!r} {source.end!r}".encode())
     else:
         return _of_file(Path(source))
     return digest.hexdigest()
