@@ -85,13 +85,13 @@ def forward(pictures: torch.Tensor, model: torch.nn.Module, precision: str) -> f
         return time.perf_counter() - begun
 
 
-def fit(data: Path, backbone: Path, home: Path) -> dict:
+def fit(data: Path, backbone: Path, home: Path, *more: str | Path) -> dict:
     """Run the command line as a person would; its whole time counts Python's start."""
     begun = time.perf_counter()
     process = subprocess.run(
         [
             Path(sys.executable).parent / "headstart", "fit", data, "--backbone", backbone,
-            "--strategy", "probe", "--out", home / "model", "--json",
+            "--strategy", "probe", "--out", home / "model", "--json", *more,
         ],
         env=os.environ | {"HEADSTART_HOME": str(home)},
         stdout=subprocess.PIPE,
@@ -101,6 +101,7 @@ def fit(data: Path, backbone: Path, home: Path) -> dict:
     found = json.loads(process.stdout)
     return {
         "features": found["seconds"]["features"],
+        "head": found["seconds"]["head"],
         "fit": found["seconds"]["total"],
         "command": time.perf_counter() - begun,
     }
