@@ -118,6 +118,16 @@ def test_a_character_that_the_checkpoint_lacks_is_refused(tmp_path, models):
         fit(table, models / "ctc", strategy="probe")
 
 
+def test_a_transcript_of_more_characters_than_frames_is_refused(tmp_path, models):
+    rows = [*((text, 0.8) for text in TEXTS), ("tea ten " * 6, 0.8), ("neat " * 8, 0.6)]
+    table = write_clips(tmp_path, rows)
+    with pytest.raises(
+        DataError, match=r"hears \d\d frames in 1\d\.wav, which lasts .* takes \d\d, one a char"
+    ) as refused:
+        fit(table, models / "ctc", strategy="probe", test=write_clips(tmp_path / "t", [("ten", 1)]))
+    assert "1 more like it" in refused.value.message
+
+
 def test_a_clip_longer_than_is_heard_at_once_is_refused(tmp_path, models):
     table = write_clips(tmp_path, [*((text, 0.8) for text in TEXTS), ("a long one", 2.5)])
     with pytest.raises(DataError, match=r"lasts 2\.5 s, and .* hears 1 s at once"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ from headstart.precision import choose
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
 from headstart.schema import Choice, Phase, Sample
-from headstart.speech.frames import characters_of, spell
+from headstart.speech.frames import characters_of, frames_needed, spell
 from headstart.speech.hearing import speech_spec
 from headstart.speech.lines import hear_language, most_often
 from headstart.speech.model import Scribe
@@ -44,6 +45,9 @@ from headstart.writing.lessons import Dictation, Spelling
 
 ASKED = 64
 """So many clips are asked for their language."""
+
+NEARLY = 0.8
+"""From this share of the usual number of frames on it is counted how many a recording gives."""
 
 
 def plan_writing(job: Job, backbone: Backbone) -> list[Phase]:
@@ -138,6 +142,7 @@ class _Writing:
             self.characters = known.spelt if known else characters_of(self.texts)
             self.numbers = [spell(text, self.characters) for text in self.texts]
             self.layer = spelling_layer(backbone, self.characters, known, job.seed)
+            refuse_crowded(job.samples, self.numbers, backbone, self.modality)
         else:
             self.layer = HeadLayer((), 1, 0)
             settle_language(backbone, self.fetch_at(backbone.hearing), len(job.samples))
@@ -240,6 +245,45 @@ def refuse_long(samples: Sequence[Sample], backbone: Backbone) -> None:
                 "once; to learn from, a transcript must be of what is heard at once.",
                 "Cut it into parts with a row each (columns start and end, in seconds).",
             )
+
+
+def refuse_crowded(
+    samples: Sequence[Sample],
+    numbers: Sequence[np.ndarray],
+    backbone: Backbone,
+    modality: Modality,
+) -> None:
+    """Refuse transcripts of more characters than their recording has frames to spell them in.
+
+    No way of spreading such a text over the frames exists, so nothing would be learnt from it, in
+    silence. Only where it is close is a recording itself asked how many frames it gives.
+    """
+    sound = modality.golden(backbone.spec, seed=0, count=1)[0]
+    usual = count_frames(sound, backbone, modality) / seconds_of(sound)
+    crowded = []
+    for at, (sample, spelt) in enumerate(zip(samples, numbers, strict=True)):
+        needed = frames_needed(spelt)
+        if needed > NEARLY * usual * seconds_of(sample.input):
+            given = count_frames(modality.read(sample.input), backbone, modality)
+            if needed > given:
+                crowded.append((at, needed, given))
+    if crowded:
+        at, needed, given = crowded[0]
+        more = f" (and {len(crowded) - 1:,} more like it)" if len(crowded) > 1 else ""
+        raise DataError(
+            f"{backbone.name} hears {given:,} frames in {samples[at].name}, which lasts "
+            f"{seconds_of(samples[at].input):.1f} s, and its transcript takes {needed:,}, one a "
+            f"character: '{plain(samples[at].target.text)[:60]}'{more}.",
+            "Look whether the transcript is of this recording, and at start and end; or take such "
+            "rows out, or choose a backbone of more frames a second.",
+        )
+
+
+def count_frames(sound: Any, backbone: Backbone, modality: Modality) -> int:
+    """Return how many frames a backbone gives of a sound."""
+    state = modality.collate([modality.prepare(sound, backbone.spec)], backbone.spec)
+    with torch.inference_mode():
+        return int(backbone(state)["mask"].sum())
 
 
 def spelling_layer(
