@@ -285,14 +285,9 @@ class _Learning:
         backbone.changed()
         self.kept[phase.name], self.share = notes["kept"], notes["share"]
         self.watch.trained(phase, [Epoch(**each) for each in notes["epochs"]], notes["ready"])
-        if len(logits):
-            seen, seconds, why = (
-                self.validation.figure(logits, self.validating),
-                notes["seconds"],
-                notes["why"],
-            )
-            choice = Choice(phase.name, seen.value, seen.low, seen.high, seconds, True, why)
-            self.choices.append(choice)
+        if len(logits) or phase.fresh:  # what was rehearsed is told of the rehearsal
+            what = phase.name, notes["seconds"], notes["why"]
+            self.choices.append(self.validation.choice(*what, logits, self.validating))
         return layer.head(fit_temperature(logits, self.encoded[self.validating]))
 
     def fetch_at(self, phase: Phase) -> Fetch:

@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.calibrate import fit_temperature
 from headstart.ragged import Rows
-from headstart.schema import Figure, Sample
+from headstart.schema import Choice, Figure, Sample
 from headstart.tasks.base import Task
 from headstart.trainer import Outcome
 
@@ -28,6 +28,15 @@ class Validation:
     def headline(self, logits: np.ndarray, rows: np.ndarray) -> float:
         """Return the headline of logits of some rows."""
         return float(self.task.score(self.task.probabilities(logits, 1.0), self.encoded[rows]))
+
+    def choice(
+        self, what: str, seconds: float, why: str, logits: np.ndarray, rows: np.ndarray
+    ) -> Choice:
+        """Return what was done as a line of the report; without a score if none were held back."""
+        if not len(logits):
+            return Choice(what, None, None, None, seconds, True, why)
+        seen = self.figure(logits, rows)
+        return Choice(what, seen.value, seen.low, seen.high, seconds, True, why)
 
     def figure(self, logits: np.ndarray, rows: np.ndarray) -> Figure:
         """Return the headline with its interval."""
@@ -49,5 +58,6 @@ def tell(outcome: Outcome, share: float | None) -> str:
         return f"no epoch of {len(outcome.epochs)} was better than the start"
     mixed = f"; {share:.0%} of the old weights kept" if share else ""
     if outcome.kept == len(outcome.epochs):
-        return f"{outcome.kept} epochs; {outcome.stopped}{mixed}"
+        epochs = "1 epoch" if outcome.kept == 1 else f"{outcome.kept} epochs"
+        return f"{epochs}; {outcome.stopped}{mixed}"
     return f"epoch {outcome.kept} of {len(outcome.epochs)} was the best; {outcome.stopped}{mixed}"

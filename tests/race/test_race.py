@@ -78,6 +78,7 @@ def test_a_race_keeps_its_contract(photos, tiny, tmp_path):
             "test",
         }  # fmt: skip
         assert run["curve"]
+        assert ("epoch" in run["stopped"]) == (run["strategy"] != "probe"), run["stopped"]
         for point in run["curve"]:
             assert point.keys() == {"phase", "epoch", "seconds", "value"}
         figure = run["test"]["macro_f1"]
