@@ -25,6 +25,7 @@ from headstart.backbones.base import ROWS, Backbone
 from headstart.errors import UnreadableInput
 from headstart.heads import Reading
 from headstart.matrix import MEMORY_BYTES
+from headstart.memory import enough_memory
 from headstart.modalities.base import Arrays, Modality
 from headstart.modalities.lengths import batched
 from headstart.precision import at_precision, cast, choose
@@ -266,7 +267,8 @@ def survey(
 
     drawn: dict[int, np.ndarray] = {}
     unreadable: dict[str, str] = {}
-    computed = stores.fill([shelf, sketches], [sample.key for sample in known], produce)
+    with enough_memory(backbone.name):
+        computed = stores.fill([shelf, sketches], [sample.key for sample in known], produce)
     set_aside += [
         Unreadable(sample.name, unreadable[sample.key])
         for sample in known

@@ -20,7 +20,7 @@ def enough_memory(backbone: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not any(each in str(error) for each in SAID):
             raise
         raise Failure(
-            f"There is too little memory to train {backbone} like this.",
+            f"There is too little memory for {backbone} like this.",
             "Train fewer stages (--strategy partial --unfreeze 1, or probe, which trains none), "
             "take a smaller --backbone, or close other programs.",
         ) from error

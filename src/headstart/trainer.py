@@ -276,7 +276,8 @@ class _Run:
         self.restore(self.best)
         return Failure(
             f"Training diverged in epoch {self.at.number}: the loss is no longer a number.",
-            "Look for broken inputs with `headstart check`, or use --strategy probe.",
+            "Train fewer stages (--strategy partial --unfreeze 1, or probe, which trains none), or "
+            "look for broken inputs with `headstart check`.",
         )
 
     def watch(self) -> float | None:

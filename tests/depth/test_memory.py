@@ -2,9 +2,11 @@
 
 import pytest
 
+import headstart as hs
 from headstart.choose import make
 from headstart.errors import Failure
 from tests.depth import lessons
+from tests.pictures import make_folder
 from tests.standing import save_tiny
 
 
@@ -30,6 +32,17 @@ def test_too_little_memory_says_what_to_lower(folder, monkeypatch, error):
         make(lessons.job(folder, "partial"))
     assert "--unfreeze 1" in str(caught.value)
     assert "--strategy partial" in str(caught.value)
+
+
+def test_so_does_the_first_pass_over_the_data(folder, tmp_path, monkeypatch):
+    def forward(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("headstart.features.forward_readings", forward)
+    with pytest.raises(Failure, match="too little memory") as caught:
+        hs.fit(make_folder(tmp_path / "photos", 5), backbone=str(folder), out=tmp_path / "model")
+    assert "smaller --backbone" in caught.value.hint
+    assert not (tmp_path / "model").exists()
 
 
 def test_other_errors_stay_as_they_are(folder, monkeypatch):
