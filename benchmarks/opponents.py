@@ -228,17 +228,15 @@ def told(figure: Figure) -> str:
 
 
 def table(opponent: str) -> None:
-    """Print `auto` beside one opponent: paired differences, and ratios of CPU seconds."""
+    """Print `auto` beside one opponent: paired differences, and its share of the CPU seconds."""
     found = read_results()
     sides = (opponent, FIFTH + opponent, "auto")
     cells = defaultdict(list)
     for (name, count, _), runs in found.items():
         if all(side in runs for side in sides):
             cells[name, count].append(runs)
-    print(
-        f"| set, labels a class (draws) | {opponent} | `auto` in a fifth of its time, less "
-        f"{opponent} | CPU seconds, share of its | `auto`, less {opponent} | share |"
-    )
+    titles = (f"{opponent}, CPU seconds", "in a fifth of them", "share", "as it comes", "share")
+    print("| set, labels a class (draws) | " + " | ".join(titles) + " |")
     print("|---|---|---|---|---|---|")
     every: dict[str, list[Figure]] = defaultdict(list)
     for (name, count), runs in sorted(cells.items(), key=lambda one: (one[0][0], one[0][1] or 999)):
