@@ -113,7 +113,8 @@ def fit(
         progress=progress,
     )
     modality, net = opened.modality, opened.backbone
-    reference = forgetting.remembered(remember, name_of(remember), modality, net.spec)
+    spoken = (audio, text) if audio and isinstance(text, str) else None
+    reference = forgetting.remembered(remember, name_of(remember), modality, net.spec, spoken)
     asked = Job(
         opened.found.samples,
         (),

@@ -10,13 +10,17 @@ scores before and after, over its classes. A shift that is the same for all inpu
 the latter, because any new head undoes it. On the bundled image net so measured, 50 steps at the
 usual rate left 0.80 to 0.87, at ten times that 0.62, at a hundred times 0.03; its right answers on
 photographs, shift undone, came to 0.92, 0.68 and 0 of what they were. Where the references have
-labels, a head learnt on the old readings is asked on the new ones.
+labels, a head learnt on the old readings is asked on the new ones; where they have transcripts, the
+words are counted that the checkpoint wrote wrongly of them, and that the new model does.
 """
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +40,9 @@ from headstart.job import Job, plan
 from headstart.metrics import paired, wilson
 from headstart.modalities.base import Arrays, Modality
 from headstart.model import Model
-from headstart.schema import Figure, InputSpec, Sample
+from headstart.schema import Figure, InputSpec, Said, Sample
+from headstart.speech.model import Scribe
+from headstart.writing.forgotten import wrong_words
 
 GENERATED = 128
 MOST = 256
@@ -44,6 +50,9 @@ MOST = 256
 
 SEED = 7
 PRIORS = (0.1, 1.0, 10.0, 100.0)
+LISTENED = 64
+"""So many recordings with transcripts are written down, which takes longer than reading them."""
+
 LITTLE, MUCH = 0.25, 0.4
 """Shares of old skill: less than the one is little to lose, the other is too much."""
 
@@ -52,11 +61,15 @@ READING, SCORES = "reading", "scores"
 
 @dataclass(frozen=True)
 class Reference:
-    """Inputs that a backbone is asked about before and after, prepared; with labels if they are."""
+    """Inputs that a backbone is asked about before and after, prepared; with labels if they are.
+
+    `spoken` are those of which it is known what is said in them, or some of those.
+    """
 
     name: str
     windows: tuple[list[Arrays], ...]
     targets: tuple[str, ...] | None = None
+    spoken: tuple[Sample, ...] = ()
 
 
 def generated(modality: Modality, spec: InputSpec) -> Reference:
@@ -66,12 +79,29 @@ def generated(modality: Modality, spec: InputSpec) -> Reference:
     return Reference(f"{GENERATED} generated inputs", windows)
 
 
-def remembered(data: Any, name: str, modality: Modality, spec: InputSpec) -> Reference | None:
-    """Return reference inputs from a folder or table of the user's, evenly spread over it."""
+def remembered(
+    data: Any,
+    name: str,
+    modality: Modality,
+    spec: InputSpec,
+    columns: tuple[str, str] | None = None,
+) -> Reference | None:
+    """Return reference inputs from a folder or table of the user's, evenly spread over it.
+
+    `columns` are those of recordings and of what is said in them, where that is what is learnt.
+    """
     if data is None:
         return None
+    if isinstance(data, str | os.PathLike) and Path(data).expanduser().is_dir():
+        columns = None
+    path, transcript = columns or (None, None)
     found = dataset.scan(
-        data, suffixes=modality.suffixes, inline=modality.inline, timed=modality.timed
+        data,
+        suffixes=modality.suffixes,
+        inline=modality.inline,
+        timed=modality.timed,
+        input_column=path,
+        transcript=transcript,
     )
     samples = (*found.samples, *(found.test or ()))
     chosen = [samples[at] for at in np.unique(np.linspace(0, len(samples) - 1, MOST).astype(int))]
@@ -89,11 +119,13 @@ def remembered(data: Any, name: str, modality: Modality, spec: InputSpec) -> Ref
             "Give --remember a folder or table with more inputs, a hundred or so.",
         )
     targets = [sample.target for sample, _ in kept]
+    spoken = [sample for sample, _ in kept if isinstance(sample.target, Said)]
     labelled = found.labelled and all(isinstance(target, str) for target in targets)
     return Reference(
         f"{len(kept)} inputs of {name}",
         tuple(windows for _, windows in kept),
         tuple(targets) if labelled else None,
+        tuple(spoken[:: max(1, math.ceil(len(spoken) / LISTENED))]),
     )
 
 
@@ -104,14 +136,30 @@ def look_back(
 
     `untrained` is the backbone's fingerprint from before. It is opened again only if it changed.
     """
-    if model.backbone.fingerprint() == untrained:
+    spoken = reference.spoken if reference and isinstance(model, Scribe) else ()
+    if model.backbone.fingerprint() == untrained and not spoken:
         return _nothing("Nothing was forgotten: the backbone was not touched.")
     if any(each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone)):
         return _nothing("All was forgotten on purpose: the weights were made anew.")
-    reopen = open_writer if model.backbone.decoder else open_backbone
+    reopen = open_writer if isinstance(model, Scribe) else open_backbone
     before = reopen(job.backbone, offline=job.offline)
     modality = model.modality
-    return compare(before, model.backbone, modality, reference or generated(modality, before.spec))
+    asked = reference or generated(modality, before.spec)
+    found = compare(before, model.backbone, modality, asked)
+    if spoken and isinstance(model, Scribe) and (wrong := wrong_words(model, before, spoken)):
+        some = "" if len(spoken) == len(asked.windows) else f"{len(spoken)} of "
+        return found | _in_words(wrong, some + asked.name, found)
+    return found
+
+
+def _in_words(wrong: Mapping[str, Any], name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is lost as told by wrong words; of a checkpoint that got none right, nothing."""
+    was, now = (wrong[moment]["value"] for moment in ("before", "after"))
+    how = f"its word error rate on {name} was {percent(was)}, and is {percent(now)}"
+    lost = None if was >= 1 else min(1.0, max(0.0, (now - was) / (1 - was)))
+    if lost is None:
+        return {"words": wrong, "says": f"{found['says']} Before and after, {how}."}
+    return {"words": wrong, "lost": lost, "says": sentence(lost, how, found["stages"])}
 
 
 def _nothing(says: str) -> dict[str, Any]:

@@ -101,13 +101,15 @@ def test_a_part_that_is_not_there_is_refused(tmp_path, start, end, says):
         (bytes(range(7, 200)), "no sound in a format that is read"),
         (encode(tone())[:2000], "cut short: 14,0.. bytes are missing"),
         (encode(tone(), kind="FLAC")[:900], "cut short"),
+        (encode(tone(3.0), kind="MP3")[:3000], "cut short"),
+        (encode(tone(2.0), kind="OGG", subtype="VORBIS")[:3000], "cut short"),
         (encode(np.zeros(0, np.float32)), "too short to be heard: 0 samples"),
         (encode(np.ones(1, np.float32)), "too short to be heard: 1 sample at"),
         (encode(np.full(4000, np.nan, np.float32), subtype="FLOAT"), "4,000 samples that are no"),
     ],
     ids=[
         *("empty", "text", "mp4", "mkv", "avi", "png", "noise"),
-        *("cut wav", "cut flac", "none", "one", "nan"),
+        *("cut wav", "cut flac", "cut mp3", "cut ogg", "none", "one", "nan"),
     ],
 )
 def test_what_cannot_be_heard_is_refused_with_the_cause(tmp_path, content, says):

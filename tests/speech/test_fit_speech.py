@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from headstart import defaults
+from headstart import defaults, forgetting
 from headstart.errors import DataError, UserError
 from tests.sounds import encode, spoken, write_clips
 from tests.speech.saying import save_ctc, save_whisper
@@ -132,6 +132,28 @@ def test_a_clip_longer_than_is_heard_at_once_is_refused(tmp_path, models):
     table = write_clips(tmp_path, [*((text, 0.8) for text in TEXTS), ("a long one", 2.5)])
     with pytest.raises(DataError, match=r"lasts 2\.5 s, and .* hears 1 s at once"):
         fit(table, models / "whisper", strategy="probe")
+
+
+@pytest.mark.parametrize(("kind", "strategy"), [("ctc", "probe"), ("whisper", "partial")])
+def test_wrong_words_before_and_after_are_told_of_what_is_remembered(
+    kind, strategy, clips, models, tmp_path
+):
+    kept = write_clips(tmp_path / "kept", [(text, 0.7) for text in TEXTS])
+    model = fit(clips, models / kind, strategy=strategy, remember=kept, out=tmp_path / "model")
+    found = model.evaluation["forgetting"]
+    assert found["reference"] == "10 inputs of clips.csv"
+    for moment in ("before", "after"):
+        figure = found["words"][moment]
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    now = hs.evaluate(model, kept, audio="path", text="transcript")["test"]["wer"]["value"]
+    assert found["words"]["after"]["value"] == pytest.approx(now)
+    assert f"is {forgetting.percent(now)}" in found["says"]
+    assert "words wrong now" in (tmp_path / "model" / "report.html").read_text()
+
+
+def test_who_never_spelt_has_no_words_to_lose(clips, models, tmp_path):
+    found = fit(clips, "bundled/audio", strategy="probe", remember=clips).evaluation["forgetting"]
+    assert "words" not in found
 
 
 def test_what_makes_no_sense_for_transcription_is_refused(clips, models):

@@ -34,17 +34,24 @@ def forgetting(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
     known = mapping(evaluation.get("forgetting"))
     if not known.get("says"):
         return None
-    skill = mapping(known.get("skill"))
+    skill, words = mapping(known.get("skill")), mapping(known.get("words"))
     return {
         "says": sentence(known["says"]),
         "reference": clean(known.get("reference") or ""),
         "rows": [
-            (words, f"{in_hundred(value.value)} %", _spread(value), count_bar(value.value, 1.0))
+            (
+                words,
+                f"{in_hundred(value.value)} %",
+                _spread(value),
+                count_bar(min(value.value, 1.0), 1.0),
+            )
             for words, value in (
                 ("answered as before", figure(known.get("agreement"))),
                 ("kept of what tells inputs apart", figure(known.get("kept"))),
                 ("right by what was read before", figure(skill.get("before"))),
                 ("right by what is read now", figure(skill.get("after"))),
+                ("words wrong as the checkpoint came", figure(words.get("before"))),
+                ("words wrong now", figure(words.get("after"))),
             )
             if value
         ],
