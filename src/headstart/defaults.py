@@ -8,8 +8,12 @@ SCRATCH_RATE = 2e-3
 SCRATCH_WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
 
-SCRATCH_STEPS = 1200
-"""A small fresh net keeps improving for about this many steps on a few hundred examples."""
+SCRATCH_STEPS = 600
+"""A small fresh net has nearly all that it gets from a few hundred examples after so many steps.
+
+On a hundred pictures of flowers5, judged by 400 others of its training side, 350 steps came to 54 %
+and 1,050 to 56 % (standard error 2.5); with four times as many views 350 came to 54 % again.
+"""
 
 
 def batch_size(samples: int) -> int:
@@ -20,7 +24,7 @@ def batch_size(samples: int) -> int:
 def scratch_epochs(samples: int) -> int:
     """Return for how many epochs a fresh net is trained at most."""
     steps_an_epoch = max(1, samples // batch_size(samples))
-    return max(12, min(150, round(SCRATCH_STEPS / steps_an_epoch)))
+    return max(12, min(80, round(SCRATCH_STEPS / steps_an_epoch)))
 
 
 def scratch_patience(samples: int) -> int:
