@@ -48,6 +48,7 @@ FLOORS = {
         "by_stage",
         "calibrate",
         "cost",
+        "devices",
         "domain",
         "executor",
         "features",
@@ -88,6 +89,7 @@ FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 
 ANYWHERE = {"numpy", "torch", "safetensors"}
 HOMES = {
+    "accelerate": {"devices"},
     "PIL": {"examples", "modalities"},
     "click": {"cli"},
     "huggingface_hub": {"backbones"},
@@ -108,7 +110,7 @@ HOMES = {
     "transformers": {"backbones"},
     "typer": {"cli"},
 }
-SLOW = {"matplotlib", "peft", "timm", "transformers", "torchvision"}
+SLOW = {"accelerate", "matplotlib", "peft", "timm", "transformers", "torchvision"}
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PUBLIC = [

@@ -27,7 +27,7 @@ def test_exact_weights_come_back(tmp_path):
 
 def test_a_format_that_moves_features_too_far_is_not_used(tmp_path, monkeypatch):
     backbone = open_backbone(str(save_tiny(tmp_path)))
-    monkeypatch.setattr("headstart.precision.native_bfloat16", lambda: True)
+    monkeypatch.setattr("headstart.precision.native_bfloat16", lambda *_: True)
     monkeypatch.setattr("headstart.precision.TOLERANCE", 0.0)
     assert TOLERANCE > 0
     assert choose(backbone, Image()) == "float32"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from headstart import features, store
+from headstart import devices, features, store
 from headstart.alongside import carry
 from headstart.backbones.base import Backbone
 from headstart.freezing import seal
@@ -95,6 +95,7 @@ class _Kept:
                 boundary=boundary,
                 precision=self.precision,
                 drawn=features.DRAWN,
+                **devices.named(backbone.device),
                 **features.asked_of(self.samples),
             )
         return self.shelves[boundary]

@@ -103,7 +103,7 @@ class Adapters:
             for name, value in self._config.to_dict().items()
         }
         state = self.backbone.module.state_dict()
-        tensors = {_saved(name): state[name].contiguous() for name in self.backbone.adapters}
+        tensors = {_saved(name): state[name].cpu().contiguous() for name in self.backbone.adapters}
         return {
             CONFIG: json.dumps(about | {"inference_mode": True}, indent=2, sort_keys=True).encode(),
             WEIGHTS: save(tensors, {"format": "pt"}),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from headstart import devices
 from headstart.backbones.base import Backbone
 from headstart.modalities.base import Modality
 from headstart.schedule import rehearsed
@@ -58,6 +59,7 @@ def measure(backbone: Backbone, modality: Modality) -> Cost:
             for at in range(backbone.depth):
                 begun = time.perf_counter()
                 current = backbone(current, at, at + 1)
+                devices.wait(backbone.device)
                 took.append((time.perf_counter() - begun) / BATCH)
             runs.append(took)
     return Cost(reading, tuple(min(each) for each in zip(*runs, strict=True)))

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart import features
+from headstart import devices, features
 from headstart.backbones.base import Backbone
 from headstart.modalities.base import Modality
 from headstart.norms import norm_layers, watching
@@ -150,7 +150,8 @@ def _by_norms(
     seen = _what_norms_see(backbone, modality, samples)
     by_stage: dict[int, list[float]] = {}
     for path, (stage, layer) in norm_layers(backbone).items():
-        kept = [layer.get_buffer(name).double().numpy() for name in ("running_mean", "running_var")]
+        buffers = [layer.get_buffer(name).cpu() for name in ("running_mean", "running_var")]
+        kept = [each.double().numpy() for each in buffers]
         gap = hellinger(seen[f"{path}.mean"], seen[f"{path}.variance"], *kept)
         by_stage.setdefault(stage, []).append(gap)
     return {stage: float(np.mean(gaps)) for stage, gaps in by_stage.items()}
@@ -160,7 +161,12 @@ def _what_norms_see(
     backbone: Backbone, modality: Modality, samples: Sequence[Sample]
 ) -> Mapping[str, np.ndarray]:
     """Run samples and return the moments of what enters each layer; once, and then from store."""
-    shelf = features.open_shelf("norms", backbone=backbone.name, fingerprint=backbone.fingerprint())
+    shelf = features.open_shelf(
+        "norms",
+        backbone=backbone.name,
+        fingerprint=backbone.fingerprint(),
+        **devices.named(backbone.device),
+    )
     key = hashlib.sha256("\n".join(sample.key for sample in samples).encode()).hexdigest()
     if key in shelf:
         return shelf.get(key)

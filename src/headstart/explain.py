@@ -30,6 +30,7 @@ def explain(
     test: Any = None,
     time: float | None = None,
     offline: bool = False,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """Return what `fit` would do with the same words: phases, rough seconds, and the reasons.
 
@@ -48,6 +49,7 @@ def explain(
         group=group,
         separator=separator,
         offline=offline,
+        device=device,
         progress=Silent(),
     )
     opened, modality, samples = found.backbone, found.modality, found.found.samples

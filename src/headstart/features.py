@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from headstart import __version__
+from headstart import __version__, devices
 from headstart import store as stores
 from headstart.backbones.base import ROWS, Backbone
 from headstart.errors import UnreadableInput
@@ -231,6 +231,7 @@ def survey(
         backbone=backbone.name,
         fingerprint=backbone.fingerprint(),
         precision=precision,
+        **devices.named(backbone.device),
         **asked_of(samples),
     )
     sketches = open_shelf("sketches", modality=modality.name)

@@ -58,6 +58,7 @@ def fit(
     seed: int = 0,
     time: float | None = None,
     offline: bool = False,
+    device: str | None = None,
     strict: bool = False,
     self_contained: bool = False,
     merge: bool = False,
@@ -72,7 +73,8 @@ def fit(
     a table's columns; `audio` and `text` together are recordings and what is said in them.
     `backbone` is the bundled one for the kind of data unless named. `test` is a held-out set of
     your own, in the same form; without one, a fifth is sealed after near-duplicates are grouped.
-    `time` is a budget in seconds.
+    `time` is a budget in seconds, `device` where to compute (`cpu`, `cuda`, `mps`): on the best
+    device there is unless named.
     `strategy` is how deep to go; `unfreeze` is how many of the top stages `partial`, `gradual` and
     `lora` train, and `keep` how much of the old weights is kept after training (0 to 1). `merge`
     adds the adapters of `lora` to the weights beside them. `remember` holds inputs, labelled or
@@ -110,6 +112,7 @@ def fit(
         group=group,
         separator=separator,
         offline=offline,
+        device=device,
         progress=progress,
     )
     modality, net = opened.modality, opened.backbone

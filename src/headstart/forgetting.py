@@ -142,7 +142,7 @@ def look_back(
     if any(each.fresh for each in plan(replace(job, strategy=model.strategy), model.backbone)):
         return _nothing("All was forgotten on purpose: the weights were made anew.")
     reopen = open_writer if isinstance(model, Scribe) else open_backbone
-    before = reopen(job.backbone, offline=job.offline)
+    before = reopen(job.backbone, offline=job.offline).to(model.backbone.device)
     modality = model.modality
     asked = reference or generated(modality, before.spec)
     found = compare(before, model.backbone, modality, asked)
@@ -253,7 +253,7 @@ def ask(
             yield list(enumerate(inputs[start : start + BATCH], start))
 
     rows: dict[int, dict[Reading, np.ndarray]] = {}
-    watched = replace(backbone, read=read)
+    watched = replace(backbone, reader=read)
     wanted = set(range(1, backbone.depth + 1))
     for done in forward_all(turns(), modality, watched, "float32", wanted):
         rows.update(done)

@@ -117,7 +117,7 @@ class FilePage:
         from safetensors.torch import save
 
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
-        whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
             draft.write_bytes(save(whole, {"notes": json.dumps(dict(notes))}))
             draft.replace(self.path)

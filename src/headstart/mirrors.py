@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from headstart import features
+from headstart import devices, features
 from headstart.backbones.base import Backbone
 from headstart.features import BATCH, Readings
 from headstart.metrics import paired
@@ -59,7 +59,12 @@ def compare(
     one = modality.prepare(modality.read(samples[0].input), backbone.spec)
     if modality.mirror(one) is None:
         return None
-    shelf = features.open_shelf("mirrors", fingerprint=backbone.fingerprint(), precision=precision)
+    shelf = features.open_shelf(
+        "mirrors",
+        fingerprint=backbone.fingerprint(),
+        precision=precision,
+        **devices.named(backbone.device),
+    )
     lacking = [row for row in rows if samples[row].key not in shelf]
 
     def turns() -> Iterator[list[tuple[str, list[Arrays]]]]:

@@ -29,14 +29,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from headstart import __version__, adapters
+from headstart import __version__, adapters, devices
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import build_backbone, open_backbone, open_writer, split_name
 from headstart.errors import ModelFolderError, StorageError
 from headstart.heads import Head
 from headstart.model import Model
 from headstart.novelty import Novelty
+from headstart.precision import fitting
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import SPEECH, SpeechSpec
 from headstart.speech.model import Scribe
@@ -136,19 +138,22 @@ def _is_draft(path: Path) -> bool:
     )
 
 
-def load(folder: str | Path, *, offline: bool = False) -> Model:
-    """Return the model in a folder, after it has shown that it still works as it did."""
-    folder = Path(folder)
+def load(folder: str | Path, *, offline: bool = False, device: str | None = None) -> Model:
+    """Return the model in a folder, after it has shown that it still works as it did.
+
+    It computes on `device`, the best there is unless named, wherever it was made.
+    """
+    folder, where = Path(folder), devices.choose(device)
     manifest = read_manifest(folder)
     try:
-        return _load(folder, manifest, offline)
+        return _load(folder, manifest, offline, where)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         # Whole files that do not fit together: a seal can be made again by whoever edits them.
         what = f"its parts do not fit ({type(error).__name__}: {error})".replace("\n", " ")
         raise _damaged(folder, what[:200]) from error
 
 
-def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
+def _load(folder: Path, manifest: Mapping[str, Any], offline: bool, device: torch.device) -> Model:
     if missing := {HEAD, EVALUATION} - set(manifest["files"]):
         raise _damaged(folder, f"{MANIFEST} does not vouch for {min(missing)}")
     for name, expected in manifest["files"].items():
@@ -161,7 +166,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
     tensors = _read_tensors(folder / HEAD)
     writes = manifest["task"] == SPEECH
     backbone = _open(folder, manifest["backbone"], offline, writes)
-    inserted = _take_adapters(folder, manifest, backbone)
+    inserted = _take_adapters(folder, manifest, backbone.to(device))
     head = Head.from_arrays(manifest["head"]["readings"], _part(tensors, "head."))
     novelty = _part(tensors, "novelty.")
     model = (Scribe if writes else Model)(
@@ -171,7 +176,7 @@ def _load(folder: Path, manifest: Mapping[str, Any], offline: bool) -> Model:
         head,
         tuple(manifest["labels"]),
         manifest["strategy"],
-        manifest["precision"],
+        fitting(manifest["precision"], device),
         trained=bool(manifest["backbone"]["trained"]),
         adapters=inserted,
         novelty=Novelty.from_arrays(novelty) if novelty else None,
@@ -262,8 +267,6 @@ def _verify(model: Model, expected: np.ndarray, folder: Path) -> None:
 
 def _open(folder: Path, about: Mapping[str, Any], offline: bool, writes: bool) -> Backbone:
     if about["contained"]:
-        import torch
-
         backbone = build_backbone(about["recipe"])
         weights = _read_tensors(folder / WEIGHTS)
         backbone.module.load_state_dict(

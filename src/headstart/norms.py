@@ -93,7 +93,7 @@ class Moments:
 
     def add(self, x: torch.Tensor) -> None:
         """Take in a batch whose second dimension are the channels."""
-        x = x.detach().double().transpose(0, 1).flatten(1)
+        x = x.detach().cpu().double().transpose(0, 1).flatten(1)
         self.count += x.shape[1]
         self.sums = self.sums + x.sum(1)
         self.squares = self.squares + x.square().sum(1)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headstart import dataset, features
+from headstart import dataset, devices, features
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone, open_writer
 from headstart.dataset import Dataset, splits
@@ -94,9 +94,11 @@ def open_data(
     group: str | None,
     separator: str | None,
     offline: bool,
+    device: str | None,
     progress: Progress,
 ) -> Opened:
     """List the data and open the backbone for them; refuse what does not go together."""
+    where = devices.choose(device)
     columns = {"image": image, "audio": audio, "text": text}
     modality, column = recognise(data, columns)
     transcript = transcript_column(columns)
@@ -117,6 +119,9 @@ def open_data(
     source = backbone or f"bundled/{modality.name}"
     opened = (open_writer if transcript else open_backbone)(source, offline=offline)
     require_fitting(opened, modality, name_of(data))
+    opened.to(where)
+    if told := devices.describe(where):
+        progress.say(told)
     task = SPEECH if transcript else SINGLE
     return Opened(name_of(data), modality, found, opened, source, task)
 

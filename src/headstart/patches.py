@@ -133,7 +133,7 @@ def _look(
         with torch.inference_mode():
             for boundary in boundaries:
                 state, before = backbone(state, before, boundary), boundary
-                maps = state["x"].float()
+                maps = state["x"].float().cpu()
                 high, wide = maps.shape[2:]
                 rim = int(min(high, wide) >= 5)
                 inner = maps[:, :, rim : high - rim, rim : wide - rim]

@@ -1,7 +1,7 @@
 """The fastest number format that keeps features as they are, and the switch to it and back.
 
 bfloat16 halves the bytes a layer moves and, where the processor multiplies it natively, more than
-halves the time. It is used only where both hold: the processor has it, and on generated inputs no
+halves the time. It is used only where both hold: the device has it, and on generated inputs no
 reading of the backbone moves by more than two per cent.
 """
 
@@ -12,13 +12,13 @@ import math
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from headstart import places
+from headstart import devices, places
 from headstart.backbones.base import Backbone
 from headstart.modalities.base import Modality, State
 
@@ -26,10 +26,20 @@ TOLERANCE = 0.02
 PROBES = 4
 
 
-def native_bfloat16() -> bool:
-    """Tell whether this processor multiplies bfloat16 matrices in hardware."""
+def native_bfloat16(device: torch.device = devices.CPU) -> bool:
+    """Tell whether a device, this processor unless told, multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def mixed(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a block in which a device multiplies in bfloat16, where it does so in hardware."""
+    fast = native_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16) if fast else nullcontext()
 
 
 @contextmanager
@@ -78,13 +88,15 @@ def _try(backbone: Backbone, modality: Modality) -> _Trial:
     state = modality.collate(prepared, backbone.spec)
     ends: dict[str, dict[str, torch.Tensor]] = {}
     seconds = {}
-    for precision in ("float32", "bfloat16") if native_bfloat16() else ("float32",):
+    device = backbone.device
+    for precision in ("float32", "bfloat16") if native_bfloat16(device) else ("float32",):
         with at_precision(backbone, precision), torch.inference_mode():
             begun = time.perf_counter()
             try:
                 output = backbone(cast(state, precision))
             except RuntimeError:  # an operation that this build of torch lacks in bfloat16
                 continue
+            devices.wait(device)
             seconds[precision] = (time.perf_counter() - begun + preparing) / PROBES
             ends[precision] = backbone.read(output, backbone.depth)
     if "bfloat16" not in ends:
@@ -98,7 +110,8 @@ def _try(backbone: Backbone, modality: Modality) -> _Trial:
 
 def _settle(backbone: Backbone, modality: Modality) -> dict[str, Any]:
     """Return what was found of a backbone on this machine; found out once and kept."""
-    note = places.home() / "precision" / f"{backbone.fingerprint()[:32]}.json"
+    name = ".".join([backbone.fingerprint()[:32], *devices.named(backbone.device).values()])
+    note = places.home() / "precision" / f"{name}.json"
     with suppress(OSError, ValueError):
         found = json.loads(note.read_text())
         if {"precision", "seconds"} <= set(found):
@@ -122,6 +135,14 @@ def _settle(backbone: Backbone, modality: Modality) -> dict[str, Any]:
 def choose(backbone: Backbone, modality: Modality) -> str:
     """Return the format to compute features in; the same for the same backbone and machine."""
     return str(_settle(backbone, modality)["precision"])
+
+
+def fitting(precision: str, device: torch.device) -> str:
+    """Return the format for a model that was made elsewhere: its own, where the device has it.
+
+    A processor takes any; what it does not multiply in hardware is only slow there.
+    """
+    return precision if device.type == "cpu" or native_bfloat16(device) else "float32"
 
 
 def expected_seconds(backbone: Backbone, modality: Modality) -> float:

@@ -30,6 +30,7 @@ def open_journal(
         "time": time,
         "unfreeze": job.unfreeze,
         "keep": job.keep,
+        "device": backbone.device.type,
     }
     folder = places.runs() / _hash(about if out is None else str(Path(out).absolute()))[:32]
     if restart:

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from headstart import features
+from headstart import devices, features
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import open_backbone
 from headstart.choose import make
@@ -32,12 +32,14 @@ from headstart.recognise import recognise_list, require_fitting
 from headstart.schema import Sample, Unreadable
 
 
-def _open(backbone: str | None, inputs: Sequence[Any], offline: bool) -> tuple[Modality, Backbone]:
+def _open(
+    backbone: str | None, inputs: Sequence[Any], offline: bool, device: str | None
+) -> tuple[Modality, Backbone]:
     """Return the modality of the inputs, and the backbone named or the bundled one for it."""
-    modality = recognise_list(inputs)
+    where, modality = devices.choose(device), recognise_list(inputs)
     opened = open_backbone(backbone or f"bundled/{modality.name}", offline=offline)
     require_fitting(opened, modality, "X")
-    return modality, opened
+    return modality, opened.to(where)
 
 
 def _inputs(X: Any) -> list[Any]:
@@ -80,12 +82,14 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         time: float | None = None,
         offline: bool = False,
+        device: str | None = None,
     ) -> None:
         self.backbone = backbone
         self.strategy = strategy
         self.seed = seed
         self.time = time
         self.offline = offline
+        self.device = device
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> HeadstartClassifier:
         """Learn from inputs and their labels."""
@@ -96,7 +100,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_[0]!r}); it takes two.")
-        modality, backbone = _open(self.backbone, inputs, self.offline)
+        modality, backbone = _open(self.backbone, inputs, self.offline, self.device)
         targets = [str(number) for number in numbers]
         found = from_pairs(inputs, targets, groups, inline=modality.inline)
         job = Job(
@@ -136,14 +140,17 @@ class HeadstartFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         backbone: str | None = None,
         boundary: int | None = None,
         offline: bool = False,
+        device: str | None = None,
     ) -> None:
         self.backbone = backbone
         self.boundary = boundary
         self.offline = offline
+        self.device = device
 
     def fit(self, X: Any, y: Any = None) -> HeadstartFeatures:
         """Open the backbone; there is nothing to learn."""
-        self.modality_, self.backbone_ = _open(self.backbone, _inputs(X), self.offline)
+        opened = _open(self.backbone, _inputs(X), self.offline, self.device)
+        self.modality_, self.backbone_ = opened
         read = features.boundaries_read(self.backbone_.depth)
         self.boundary_ = self.backbone_.depth if self.boundary is None else self.boundary
         if self.boundary_ not in read:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from headstart import devices
 from headstart.alongside import part
 from headstart.backbones.base import Backbone
 from headstart.errors import Failure
@@ -25,7 +26,7 @@ from headstart.heads import Reading
 from headstart.heads.layer import HeadLayer
 from headstart.journal import Nowhere, Page
 from headstart.modalities.base import State
-from headstart.precision import native_bfloat16
+from headstart.precision import mixed
 from headstart.progress import Progress
 from headstart.ragged import Rows
 from headstart.schedule import chance, rate_share, watched
@@ -92,8 +93,7 @@ def train(
 ) -> Outcome:
     """Run one phase on the learning positions; leave the state that validated best."""
     sealed = seal_frozen(backbone, phase.boundary)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with devices.seeded(backbone.device, seed):
         try:
             run = _Run(phase, backbone, head, lesson, np.random.default_rng(seed))
             outcome = _loop(run, deadline, progress, page or Nowhere())
@@ -146,7 +146,7 @@ def _read(
     """Run the stages from a boundary on and return the wanted readings along the way."""
     wanted = {at for at, _ in readings}
     state, found = part(state)
-    with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
+    with mixed(backbone.device):
         for at in range(boundary, backbone.depth + 1):
             if at > boundary:
                 state = backbone(state, at - 1, at)
@@ -312,7 +312,8 @@ class _Run:
         tensors = {f"now.{name}": each for name, each in self.snapshot().items()}
         tensors |= {f"best.{name}": each for name, each in self.best.items()}
         tensors["best_logits"] = torch.from_numpy(self.best_logits)
-        tensors["chance"] = torch.random.get_rng_state()
+        for kind, state in devices.chance(self.backbone.device).items():
+            tensors[f"chance.{kind}"] = state
         # torch numbers parameters in the order of the groups; the page names them.
         for name, parameter in self.named:
             for kind, value in self.optimiser.state.get(parameter, {}).items():
@@ -333,11 +334,13 @@ class _Run:
             n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")
         }
         self.best_logits = tensors["best_logits"].numpy()
-        torch.random.set_rng_state(tensors["chance"])
+        drawn = {n.removeprefix("chance."): t for n, t in tensors.items() if n[:7] == "chance."}
+        devices.set_chance(self.backbone.device, drawn)
         for name, parameter in self.named:
             kept = {k: tensors[f"{k}.{name}"] for k in ADAM if f"{k}.{name}" in tensors}
             if kept:
-                self.optimiser.state[parameter] = kept
+                where = {k: "cpu" if k == "step" else parameter.device for k in kept}
+                self.optimiser.state[parameter] = {k: kept[k].to(where[k]) for k in kept}
         self.left = notes.pop("left")
         self.generator.bit_generator.state = notes.pop("generator")
         epochs = [Epoch(**each) for each in notes.pop("epochs")]

@@ -82,7 +82,7 @@ class Backbone:
     """A pretrained network seen as stages.
 
     `recipe` is JSON from which the source named in it rebuilds the same architecture with fresh
-    weights and no network (see `BackboneSource.build`). `read` turns the state at a boundary into
+    weights and no network (see `BackboneSource.build`). `reader` turns the state at a boundary into
     named vectors per example ("mean", "grid", "token", ...), which heads stand on; where `rows` in
     the state mark positions, into a vector for each of those ("row"). `unowned` names the
     parameters of the classifier that the checkpoint came with: no stage runs it, so none owns it
@@ -103,7 +103,7 @@ class Backbone:
     spec: InputSpec
     card: Card
     recipe: Mapping[str, Any]
-    read: Callable[[State, int], dict[str, torch.Tensor]]
+    reader: Callable[[State, int], dict[str, torch.Tensor]]
     opaque: bool = False
     unowned: tuple[str, ...] = ()
     adapters: frozenset[str] = frozenset()
@@ -127,14 +127,31 @@ class Backbone:
         """Return the boundary at which the decoder begins: the last where the target is unread."""
         return sum(not stage.reads_target for stage in self.stages)
 
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        first = next(self.module.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
+
+    def to(self, device: torch.device) -> Backbone:
+        """Take the weights to a device; whatever state a batch comes in follows them there."""
+        self.module.to(device)
+        return self
+
     def forward(self, state: State, start: int = 0, stop: int | None = None) -> State:
         """Run stages `start` up to `stop` (the end when None) on a batch."""
+        state = _on(self.device, state)
         asked = {ROWS: state[ROWS]} if ROWS in state else {}
         for stage in self.stages[start : self.depth if stop is None else stop]:
             state = {**stage.run(state), **asked}
         return state
 
     __call__ = forward
+
+    def read(self, state: State, boundary: int) -> dict[str, torch.Tensor]:
+        """Return what is read of a state at a boundary, on the processor, where heads are."""
+        found = self.reader(_on(self.device, state), boundary)
+        return {name: vectors.cpu() for name, vectors in found.items()}
 
     def fingerprint(self) -> str:
         """Return a hash of weights, architecture and input specification; computed once.
@@ -156,6 +173,10 @@ class Backbone:
     def changed(self) -> None:
         """Forget the fingerprint after the weights were trained or replaced."""
         self._fingerprint = ""
+
+
+def _on(device: torch.device, state: State) -> State:
+    return {name: tensor.to(device) for name, tensor in state.items()}
 
 
 def read_map(maps: torch.Tensor) -> dict[str, torch.Tensor]:

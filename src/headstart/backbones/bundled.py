@@ -245,7 +245,7 @@ class Bundled:
                 local=True,
             ),
             recipe=dict(recipe),
-            read=outline.read,
+            reader=outline.read,
             unowned=unowned,
             classify=outline.classify,
         )

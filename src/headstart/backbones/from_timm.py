@@ -94,7 +94,7 @@ def _backbone(net: nn.Module, name: str, recipe: dict[str, Any], card: Card) -> 
         spec=image_spec(resolve_data_config({}, pretrained_cfg=config)),
         card=card,
         recipe=recipe,
-        read=outline.read,
+        reader=outline.read,
         opaque=outline.opaque,
         unowned=unowned,
         classify=outline.classify,

@@ -173,7 +173,7 @@ def _assembled(net: Any, spec: InputSpec, recipe: dict[str, Any], card: Card) ->
         spec=spec,
         card=card,
         recipe=recipe,
-        read=outline.read,
+        reader=outline.read,
         opaque=outline.opaque,
         unowned=unowned,
         decoder=outline.decoder,

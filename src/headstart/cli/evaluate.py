@@ -18,15 +18,20 @@ def evaluate(
     separator: options.Separator = None,
     strict: options.Strict = False,
     offline: options.Offline = False,
+    device: options.Device = None,
     as_json: options.Json = False,
 ) -> None:
     """Judge a model on more labelled data."""
     with Bar() as progress:
+        from headstart import devices
         from headstart.evaluate import evaluate as judge
         from headstart.model_folder import load
 
+        loaded = load(model, offline=offline, device=device)
+        if told := devices.describe(loaded.backbone.device):
+            progress.say(told)
         evaluation = judge(
-            load(model, offline=offline),
+            loaded,
             data,
             image=image,
             audio=audio,

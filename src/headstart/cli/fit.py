@@ -112,6 +112,7 @@ def fit(
         ),
     ] = None,
     offline: options.Offline = False,
+    device: options.Device = None,
     self_contained: Annotated[
         bool,
         typer.Option(
@@ -174,6 +175,7 @@ def fit(
             separator=separator,
             time=seconds,
             offline=offline,
+            device=device,
         )
         write_json(plan) if as_json else show_plan(plan)
         return
@@ -201,6 +203,7 @@ def fit(
             seed=seed,
             time=seconds,
             offline=offline,
+            device=device,
             strict=strict,
             self_contained=self_contained,
             merge=merge,

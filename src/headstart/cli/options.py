@@ -81,6 +81,14 @@ Strict = Annotated[
         help="Stop at the first unreadable file instead of setting it aside.",
     ),
 ]
+Device = Annotated[
+    str | None,
+    Option(
+        "--device",
+        metavar="NAME",
+        help="Where to compute: cpu, cuda, mps; the best there is unless told.",
+    ),
+]
 Offline = Annotated[bool, Option("--offline", help="Use only what is on this machine.")]
 Json = Annotated[
     bool,

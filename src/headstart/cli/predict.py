@@ -55,6 +55,7 @@ def predict(
     ] = None,
     strict: options.Strict = False,
     offline: options.Offline = False,
+    device: options.Device = None,
 ) -> None:
     """Say what new inputs are, and how probable that is."""
     if format_ not in FORMATS:
@@ -62,9 +63,12 @@ def predict(
             f"There is no format '{format_}'.{closest(format_, FORMATS)}",
             f"Use one of: {', '.join(FORMATS)}.",
         )
+    from headstart import devices
     from headstart.model_folder import load
 
-    loaded = load(model, offline=offline)
+    loaded = load(model, offline=offline, device=device)
+    if told := devices.describe(loaded.backbone.device):
+        margin().print(told, soft_wrap=True)
     set_aside: list[Unreadable] = []
     given = _paths(inputs)
     asked = given if context is None else _questions(loaded, given, context)

@@ -92,6 +92,7 @@ def race(
     separator: options.Separator = None,
     strict: options.Strict = False,
     offline: options.Offline = False,
+    device: options.Device = None,
     figures: Annotated[
         bool,
         typer.Option(
@@ -135,6 +136,7 @@ def race(
             group=group,
             separator=separator,
             offline=offline,
+            device=device,
             strict=strict,
             restart=restart,
             figures=figures,

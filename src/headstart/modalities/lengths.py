@@ -60,7 +60,7 @@ def together(examples: Sequence[Arrays]) -> State:
 def apart(state: State) -> list[Arrays]:
     """Return the examples of a batch, each without its padding; floats become float32."""
     arrays = {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
         for name, tensor in state.items()
     }
     if "mask" not in arrays:

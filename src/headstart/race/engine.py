@@ -73,6 +73,7 @@ def race(
     group: str | None = None,
     separator: str | None = None,
     offline: bool = False,
+    device: str | None = None,
     strict: bool = False,
     restart: bool = False,
     figures: bool = False,
@@ -80,12 +81,13 @@ def race(
 ) -> Race:
     """Race strategies against each other by number of labels, on one test that no choice sees.
 
-    `data`, its columns, `test` and `backbone` are as in `fit`. `strategies` begin with `scratch`,
-    the same net from fresh weights. `labels` are numbers of labels a class to learn from, `"all"`
-    among them; of each, `seeds` draws are made, nested and the same for every strategy. `time` is a
-    budget in seconds for the whole race, divided equally among the runs that train. With `out` the
-    record, the page and every run are written there; started again it runs only what is missing,
-    and `restart` throws away what was run. `figures` draws both pictures as PNG and SVG beside it.
+    `data`, its columns, `test`, `backbone` and `device` are as in `fit`. `strategies` begin with
+    `scratch`, the same net from fresh weights. `labels` are numbers of labels a class to learn
+    from, `"all"` among them; of each, `seeds` draws are made, nested and the same for every
+    strategy. `time` is a budget in seconds for the whole race, divided equally among the runs that
+    train. With `out` the record, the page and every run are written there; started again it runs
+    only what is missing, and `restart` throws away what was run. `figures` draws both pictures as
+    PNG and SVG beside it.
 
     >>> import headstart as hs                                          # doctest: +SKIP
     >>> hs.race("photos/", out="race/").show()                          # doctest: +SKIP
@@ -117,6 +119,7 @@ def race(
         group=group,
         separator=separator,
         offline=offline,
+        device=device,
         progress=progress,
     )
     if opened.task == SPEECH:
@@ -208,6 +211,7 @@ class _Contest:
             "task": self.sealed.task.name,
             "headstart": __version__,
             "time": time,
+            "device": self.net.device.type,
         }
         if time is not None:  # what a run may take depends on how many there are
             about["runs"] = [list(self.names), list(self.counts), len(self.seeds)]

@@ -36,7 +36,7 @@ def frame_logits(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return logits [batch, frames, characters] from a state at a boundary, and frames' mask."""
     state = backbone(state, boundary)
-    return head({head.readings[0]: state["x"]}), state["mask"]
+    return head({head.readings[0]: state["x"].cpu()}), state["mask"].cpu()
 
 
 def token_limit(seconds: float, spec: SpeechSpec) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from headstart.backbones.base import Decoder, Line
+from headstart.backbones.base import Decoder
 from headstart.schema import SpeechSpec
 
 
@@ -55,14 +55,14 @@ def write(
     ]
 
 
-def hear_language(line: Line, spec: SpeechSpec, count: int) -> list[int]:
+def hear_language(decoder: Decoder, source: torch.Tensor, spec: SpeechSpec) -> list[int]:
     """Return the token of the language of each sound: the one that most likely follows the start.
 
     The checkpoint was trained to say it first.
     """
-    start = torch.tensor(spec.opening[:1]).expand(count, -1)
+    start = torch.tensor(spec.opening[:1], device=source.device).expand(len(source), -1)
     with torch.inference_mode():
-        scores = line.step(start)[:, list(spec.languages)]
+        scores = decoder.begin(source).step(start)[:, list(spec.languages)]
     return [spec.languages[at] for at in scores.argmax(1).tolist()]
 
 

@@ -90,6 +90,6 @@ class Scribe(Model):
         with torch.inference_mode():
             last = self.backbone(dict(state))
             if self.backbone.decoder is not None:
-                return self.backbone.decoder.scores(last)[:, 0, :PROOF].float().numpy()
+                return self.backbone.decoder.scores(last)[:, 0, :PROOF].float().cpu().numpy()
             found = self.backbone.read(last, self.backbone.depth)["mean"].float().numpy()
         return self.head.logits(found)

@@ -329,9 +329,8 @@ def settle_language(backbone: Backbone, fetch: Fetch, count: int) -> None:
         return
     heard: list[int] = []
     for at in np.linspace(0, count - 1, min(count, ASKED)).astype(int):
-        source = fetch([(int(at), 0)])["x"]
-        with torch.inference_mode():
-            heard += hear_language(decoder.begin(source), spec, len(source))
+        source = fetch([(int(at), 0)])["x"].to(backbone.device)
+        heard += hear_language(decoder, source, spec)
     backbone.spec = spec.in_language(most_often(heard))
     backbone.recipe = {**backbone.recipe, "spec": backbone.spec.to_json()}
     backbone.changed()

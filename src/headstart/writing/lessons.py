@@ -18,7 +18,7 @@ from headstart.heads.layer import HeadLayer
 from headstart.metrics import word_accuracy
 from headstart.modalities.audio_script import to_text
 from headstart.normalise import plain
-from headstart.precision import native_bfloat16
+from headstart.precision import mixed
 from headstart.schema import Phase, SpeechSpec
 from headstart.speech.frames import BLANK, read_off
 from headstart.speech.hearing import frame_logits, token_limit
@@ -54,7 +54,7 @@ class Spelling:
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
     ) -> torch.Tensor:
         """Return the loss over all ways of spelling the transcripts, by character."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
+        with mixed(backbone.device):
             logits, mask = frame_logits(backbone, head, self.fetch(pairs), phase.boundary)
         return self._loss(logits, mask, [position for position, _ in pairs])
 
@@ -116,7 +116,7 @@ class Dictation:
         self, backbone: Backbone, head: HeadLayer, pairs: Sequence[tuple[int, int]], phase: Phase
     ) -> torch.Tensor:
         """Return the mean cross-entropy of the transcripts' tokens."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
+        with mixed(backbone.device):
             state = backbone(self.fetch(pairs), phase.boundary, backbone.hearing)
             scores, wanted = self._fed(backbone, state, [position for position, _ in pairs])
         return F.cross_entropy(scores.float(), wanted, label_smoothing=phase.smoothing)
@@ -134,7 +134,7 @@ class Dictation:
         state = {**state, "tokens": whole[:, :-1], "given": given}
         scores = self.decoder.scores(backbone(state, backbone.hearing))
         asked = given & (place >= opening - 1)
-        return scores[asked], whole[:, 1:][asked]
+        return scores[asked.to(scores.device)], whole[:, 1:][asked].to(scores.device)
 
     def judge(self, backbone: Backbone, head: HeadLayer, boundary: int) -> Judged | None:
         """Return the word accuracy and the loss of the validation side."""

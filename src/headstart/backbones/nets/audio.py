@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -71,6 +72,12 @@ def _tables(mels: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor
         return mel_filters(mels).to(device), torch.hann_window(WINDOW, device=device)
 
 
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a block in which nothing is cast; a device that knows no autocast has none to end."""
+    known = torch.amp.autocast_mode.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
+
+
 def keep(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
     """Zero what lies past each clip's end along the last axis."""
     if lengths is None:
@@ -105,7 +112,7 @@ class Mel(nn.Module):
         """Return the log-mel maps."""
         lengths = state.get("lengths")
         filters, window = _tables(self.mels, state["x"].device)
-        with torch.autocast(state["x"].device.type, enabled=False):  # fft and logs need float32
+        with without_autocast(state["x"].device):  # fft and logs need float32
             wave = keep(state["x"].float(), lengths)
             wave = F.pad(wave, (FFT // 2, FFT // 2))
             bins = torch.stft(wave, FFT, HOP, WINDOW, window, center=False, return_complex=True)
