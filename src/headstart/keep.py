@@ -50,12 +50,14 @@ def choose_share(
     predict: Callable[[], np.ndarray],
     score: Callable[[np.ndarray], float],
     asked: float | None,
+    samples: int,
 ) -> tuple[float, np.ndarray]:
     """Leave the modules at the asked share, or at one that validates better than keeping none.
 
-    `predict` gives validation logits of the present state, `score` their headline. Returns the
-    share and its logits. The gain has to be more than chance: of fifty examples the best of four
-    shares is mostly luck. Of shares that do the same, the one that keeps more is left.
+    `predict` gives validation logits of the present state, `score` their headline; `samples` is of
+    how many samples they are, as rows of one hang together. Returns the share and its logits. The
+    gain has to be more than chance: of fifty examples the best of four shares is mostly luck. Of
+    shares that do the same, the one that keeps more is left.
     """
     after = state_of(modules)
     if all(torch.equal(before[name], tensor) for name, tensor in after.items()):
@@ -69,7 +71,7 @@ def choose_share(
         found[share] = predict()
     scores = {share: score(logits) for share, logits in found.items()}
     best = max(reversed(SHARES), key=lambda share: scores[share])
-    if scores[best] - scores[0.0] <= chance(scores[best], len(found[best])):
+    if scores[best] - scores[0.0] <= chance(scores[best], samples):
         best = 0.0
     blend(modules, before, after, best)
     return best, found[best]

@@ -272,6 +272,7 @@ class _Learning:
                     lambda: self.ask(layer, self.validating),
                     lambda said: self.validation.headline(said, self.validating),
                     share,
+                    len(self.validating),
                 )
             notes = {
                 "kept": outcome.kept,

@@ -61,7 +61,7 @@ def line():
 def test_the_share_that_surely_validates_best_is_left():
     module, before = line()
     predict, score = answer(module, lambda slope: 40 if slope == 0.5 else 20)
-    share, logits = choose_share({"head": module}, before, predict, score, None)
+    share, logits = choose_share({"head": module}, before, predict, score, None, 40)
     assert share == 0.5
     assert logits.shape == (40, 2)
     assert torch.equal(module.weight, torch.full((2, 1), 0.5))
@@ -70,22 +70,30 @@ def test_the_share_that_surely_validates_best_is_left():
 def test_a_gain_that_may_be_chance_keeps_nothing():
     module, before = line()
     predict, score = answer(module, lambda slope: 31 if slope == 0.5 else 30)
-    share, _ = choose_share({"head": module}, before, predict, score, None)
+    share, _ = choose_share({"head": module}, before, predict, score, None, 40)
     assert share == 0
     assert torch.equal(module.weight, torch.ones(2, 1))
+
+
+def test_many_rows_of_few_samples_are_no_evidence():
+    """Forty words of two sentences hang together: a gain in them may be one sentence's luck."""
+    module, before = line()
+    predict, score = answer(module, lambda slope: 40 if slope == 0.5 else 20)
+    share, _ = choose_share({"head": module}, before, predict, score, None, 2)
+    assert share == 0
 
 
 def test_of_shares_that_do_the_same_the_one_that_keeps_most_is_left():
     module, before = line()
     predict, score = answer(module, lambda slope: 10 if slope == 1 else 40)
-    share, _ = choose_share({"head": module}, before, predict, score, None)
+    share, _ = choose_share({"head": module}, before, predict, score, None, 40)
     assert share == max(SHARES)
 
 
 def test_what_was_asked_for_is_done():
     module, before = line()
     predict, score = answer(module, lambda slope: 40)
-    share, _ = choose_share({"head": module}, before, predict, score, 0.7)
+    share, _ = choose_share({"head": module}, before, predict, score, 0.7, 40)
     assert share == 0.7
     assert torch.allclose(module.weight, torch.full((2, 1), 0.3))
 
@@ -102,5 +110,5 @@ def test_counters_are_not_mixed():
 def test_where_nothing_was_trained_nothing_is_said_to_be_kept():
     module = nn.Linear(1, 2)
     before, answers = state_of({"head": module}), np.eye(2, dtype=np.float32)
-    share, _ = choose_share({"head": module}, before, lambda: answers, lambda _: 1.0, None)
+    share, _ = choose_share({"head": module}, before, lambda: answers, lambda _: 1.0, None, 2)
     assert share == 0
