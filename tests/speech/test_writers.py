@@ -87,7 +87,7 @@ def test_the_language_is_what_the_checkpoint_hears(tmp_path, waves):
     backbone = open_writer(str(tmp_path / "model"))
     state = heard(backbone, waves)
     source = backbone(state, stop=backbone.hearing)["x"]
-    found = hear_language(backbone.decoder.begin(source), backbone.spec, 2)
+    found = hear_language(backbone.decoder, source, backbone.spec)
     library = net.detect_language(input_features=state["x"].transpose(1, 2))
     assert found == library.tolist()
     assert most_often([5, 7, 7, 5, 9]) == 5
