@@ -71,7 +71,7 @@ def answers(model, data):
 @pytest.mark.parametrize(
     ("kind", "strategy"),
     [
-        ("maps", "adapt"),
+        ("maps", "probe"),
         ("tokens", "partial"),
         ("tokens", "gradual"),
         ("tokens", "full"),
