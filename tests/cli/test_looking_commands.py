@@ -56,7 +56,7 @@ CARDS = [
 def test_backbones_are_listed_and_described(headstart, put_module, monkeypatch):
     import headstart.backbones as package
 
-    def describe(reference, *, offline=False):
+    def describe(reference, *, offline=False, device=None):
         return next(card for card in CARDS if card.name == reference)
 
     for name, public in (
@@ -141,7 +141,10 @@ def test_evaluate_shows_the_figures_and_writes_them(headstart, put_module):
         return evaluation
 
     put_module("headstart.evaluate", evaluate=evaluate)
-    put_module("headstart.model_folder", load=lambda folder, offline=False: f"model in {folder}")
+    put_module(
+        "headstart.model_folder",
+        load=lambda folder, offline=False, device=None: f"model in {folder}",
+    )
     said = headstart_call(headstart, "evaluate", "bees", "more", "--group", "g", "--strict")
     assert said.startswith("Right about ")
     assert calls == [("model in bees", "more", "g", True)]

@@ -27,7 +27,7 @@ class Model:
             yield Prediction(path, "蜂", 0.75, {"abeille": 0.25, "蜂": 0.75})
 
 module = types.ModuleType("headstart.model_folder")
-module.load = lambda folder, offline=False: Model()
+module.load = lambda folder, offline=False, device=None: Model()
 sys.modules["headstart.model_folder"] = module
 main(sys.argv[1:])
 """
@@ -68,7 +68,7 @@ def test_hostile_names_cannot_steer_the_terminal(headstart, put_module):
             for path in inputs:
                 yield Prediction(path, "bee", 1.0, {"bee": 1.0}, known=False)
 
-    put_module("headstart.model_folder", load=lambda folder, offline=False: Model())
+    put_module("headstart.model_folder", load=lambda folder, offline=False, device=None: Model())
     said = headstart("predict", "m", *NAMES).out
     assert len(said.splitlines()) == len(NAMES)
     for hidden in ("\x1b", "\x07", "\u202e", "\r"):

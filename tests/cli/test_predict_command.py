@@ -33,7 +33,7 @@ def model(put_module):
     known = Model()
     opened = []
 
-    def load(folder, offline=False):
+    def load(folder, offline=False, device=None):
         opened.append((folder, offline))
         return known
 
@@ -111,7 +111,7 @@ def test_several_labels_are_joined(headstart, put_module):
             yield Prediction("a.jpg", ("beach", "sunset"), 0.8, both)
             yield Prediction("b.jpg", (), 0.6, {"beach": 0.1, "sunset": 0.4})
 
-    put_module("headstart.model_folder", load=lambda folder, offline=False: Several())
+    put_module("headstart.model_folder", load=lambda folder, offline=False, device=None: Several())
     assert "a.jpg,beach;sunset,0.8" in headstart("predict", "m", "x", "--format", "csv").out
     assert headstart("predict", "m", "x").out.splitlines()[1].startswith("(none)")
     first = headstart("predict", "m", "x", "--format", "json").out.splitlines()[0]
@@ -121,7 +121,7 @@ def test_several_labels_are_joined(headstart, put_module):
 def test_errors_are_json_where_json_was_asked_for(headstart, put_module):
     from headstart.errors import ModelFolderError
 
-    def load(folder, offline=False):
+    def load(folder, offline=False, device=None):
         raise ModelFolderError(f"{folder} is not a model folder.", "Make one.")
 
     put_module("headstart.model_folder", load=load)
