@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import torch
 
 from headstart import places, store
 from headstart.schema import Card, Finding
@@ -137,17 +138,18 @@ def test_evaluate_shows_the_figures_and_writes_them(headstart, put_module):
     calls = []
 
     def evaluate(model, data, **choices):
-        calls.append((model, data, choices["group"], choices["strict"]))
+        calls.append((model.folder, data, choices["group"], choices["strict"]))
         return evaluation
 
     put_module("headstart.evaluate", evaluate=evaluate)
+    here = types.SimpleNamespace(device=torch.device("cpu"))
     put_module(
         "headstart.model_folder",
-        load=lambda folder, offline=False, device=None: f"model in {folder}",
+        load=lambda folder, **more: types.SimpleNamespace(folder=folder, backbone=here),
     )
     said = headstart_call(headstart, "evaluate", "bees", "more", "--group", "g", "--strict")
     assert said.startswith("Right about ")
-    assert calls == [("model in bees", "more", "g", True)]
+    assert calls == [("bees", "more", "g", True)]
     assert headstart("evaluate", "bees", "more", "--json").json == json.loads(
         json.dumps(evaluation)
     )

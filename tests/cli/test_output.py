@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from headstart.cli.terminal import write_json
 from headstart.schema import Finding, Prediction
@@ -15,13 +16,14 @@ from headstart.schema import Finding, Prediction
 NAMES = ["café/蜂.jpg", "half\udcff.jpg", "\x1b]0;owned\x07.jpg", "two\nlines.jpg", "\u202egnp.jpg"]
 
 STREAM = """
-import sys, types
+import sys, types, torch
 from headstart.schema import Prediction
 from headstart.cli import main
 
 class Model:
     labels = ("abeille", "蜂")
     task = types.SimpleNamespace(name="classify", spoken=lambda labels: labels)
+    backbone = types.SimpleNamespace(device=torch.device("cpu"))
     def stream(self, inputs, set_aside):
         for path in inputs:
             yield Prediction(path, "蜂", 0.75, {"abeille": 0.25, "蜂": 0.75})
@@ -63,6 +65,7 @@ def test_hostile_names_cannot_steer_the_terminal(headstart, put_module):
     class Model:
         labels = ("bee",)
         task = SimpleNamespace(name="classify", spoken=lambda labels: labels)
+        backbone = SimpleNamespace(device=torch.device("cpu"))
 
         def stream(self, inputs, set_aside):
             for path in inputs:

@@ -6,8 +6,11 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from headstart.schema import Prediction, Unreadable
+
+HERE = SimpleNamespace(device=torch.device("cpu"))
 
 
 class Model:
@@ -15,6 +18,7 @@ class Model:
 
     labels = ("ant", "bee")
     task = SimpleNamespace(name="classify", spoken=lambda labels: labels)
+    backbone = HERE
 
     def __init__(self):
         self.asked = []
@@ -105,6 +109,7 @@ def test_several_labels_are_joined(headstart, put_module):
     class Several:
         labels = ("beach", "sunset")
         task = SimpleNamespace(name="multilabel", spoken=lambda labels: labels)
+        backbone = HERE
 
         def stream(self, inputs, set_aside=None):
             both = {"beach": 0.9, "sunset": 0.8}
