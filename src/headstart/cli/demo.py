@@ -16,7 +16,7 @@ from headstart.errors import StorageError, UserError
 PER_KIND = 30
 PICTURES, MODEL, RACE = "leaves", "model", "race"
 
-LABELS, SEEDS = "3,6,12", "3"
+LABELS, SEEDS = "3,6,12", "2"
 TIMES = ("2m", "8m", "30m")
 """How long the race may take: the next where a machine is too slow for one."""
 
