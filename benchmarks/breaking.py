@@ -66,9 +66,13 @@ def right(model: Model, test: list[Sample]) -> np.ndarray:
 
 
 def share(answers: np.ndarray) -> dict[str, Any]:
-    """Return a share of right answers with its interval."""
-    found = wilson(float(answers.mean()), len(answers))
-    return {"accuracy": found.value, "low": found.low, "high": found.high, "asked": len(answers)}
+    """Return the share of right answers (of several draws, a row each) with its interval.
+
+    The same test asked again by another draw is no more evidence of other examples.
+    """
+    asked = answers.shape[-1]
+    found = wilson(float(answers.mean()), asked)
+    return {"accuracy": found.value, "low": found.low, "high": found.high, "asked": asked}
 
 
 @contextmanager
@@ -136,7 +140,7 @@ def preprocessing(root: Path) -> Iterator[dict[str, Any]]:
             model.backbone.spec = other
             answers.append(right(model, test))
             model.backbone.spec = spec
-        yield {"what": "preprocessing", "how": how, **share(np.concatenate(answers))}
+        yield {"what": "preprocessing", "how": how, **share(np.stack(answers))}
 
 
 def leaks(root: Path) -> Iterator[dict[str, Any]]:

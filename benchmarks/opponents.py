@@ -85,6 +85,17 @@ def fine_tune(
     return {"said": said, "seconds": found["seconds"], "cpu": found["cpu"]}
 
 
+QUIETLY: dict[str, Any] = {
+    "use_cpu": True,
+    "save_strategy": "no",
+    "logging_strategy": "no",
+    "report_to": "none",
+    "disable_tqdm": True,
+    "dataloader_pin_memory": False,
+}
+"""What is not a `Trainer`'s default only spares it time: nothing is saved, logged or pinned."""
+
+
 class Pictures(torch.utils.data.Dataset[dict[str, Any]]):
     """Pictures with labels as a `Trainer` takes them, decoded whenever they are asked for."""
 
@@ -127,17 +138,7 @@ def train(samples: Sequence[Sample], test: Sequence[Sample], seed: int) -> dict[
     labels = sorted({str(sample.target) for sample in samples})
     with tempfile.TemporaryDirectory() as place:
         set_seed(seed)
-        # What is not a default only spares it time: nothing is saved, logged or pinned.
-        asked = TrainingArguments(
-            place,
-            seed=seed,
-            use_cpu=True,
-            save_strategy="no",
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-        )
+        asked = TrainingArguments(place, seed=seed, **QUIETLY)
         net = Classifier(len(labels))
         begun, cpu = time.perf_counter(), time.process_time()
         Trainer(net, asked, train_dataset=Pictures(samples, labels)).train()

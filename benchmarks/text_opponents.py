@@ -46,6 +46,7 @@ import depth
 from headstart.dataset.splits import draw
 from headstart.registry import TASKS
 from headstart.schema import Sample
+from opponents import QUIETLY
 
 RESULTS = Path(__file__).resolve().parent / "results" / "text_opponents.jsonl"
 NET = str(minilm.get_model_path())
@@ -102,16 +103,7 @@ def run_trainer(samples: list[Sample], test: list[Sample], seed: int) -> dict[st
         NET, num_labels=len(labels)
     )
     with tempfile.TemporaryDirectory() as place:
-        asked = transformers.TrainingArguments(
-            place,
-            seed=seed,
-            use_cpu=True,
-            save_strategy="no",
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-        )
+        asked = transformers.TrainingArguments(place, seed=seed, **QUIETLY)
 
         def learn() -> int:
             tokens = tokenizer(texts_of(samples), truncation=True)["input_ids"]

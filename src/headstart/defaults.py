@@ -12,7 +12,8 @@ SCRATCH_STEPS = 600
 """A small fresh net has nearly all that it gets from a few hundred examples after so many steps.
 
 On a hundred pictures of flowers5, judged by 400 others of its training side, 350 steps came to 54 %
-and 1,050 to 56 % (standard error 2.5); with four times as many views 350 came to 54 % again.
+and 1,050 to 56 % (standard error 2.5); with four times as many views 350 came to 54 % again
+(benchmarks/scratch_steps.py).
 """
 
 
