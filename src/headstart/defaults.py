@@ -13,7 +13,7 @@ SCRATCH_STEPS = 600
 
 On a hundred pictures of flowers5, judged by 400 others of its training side, 350 steps came to 54 %
 and 1,050 to 56 % (standard error 2.5); with four times as many views 350 came to 54 % again
-(benchmarks/scratch_steps.py).
+(benchmarks/one_default.py).
 """
 
 
