@@ -37,6 +37,7 @@ from headstart.choose import make
 from headstart.dataset.splits import draw, join_groups, seal
 from headstart.job import Job
 from headstart.metrics import paired, wilson
+from headstart.model import Model
 from headstart.plain import plain_of
 from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Figure, Sample
@@ -137,6 +138,34 @@ def run_plain(samples: list[Sample], test: list[Sample], seed: int, kind: str) -
     return judged(probabilities, test, labels) | {"shipped": model.name} | seconds
 
 
+def learn(
+    task: str,
+    strategy: str,
+    samples: list[Sample],
+    seed: int,
+    backbone: str,
+    seconds: float | None = None,
+) -> tuple[Model, dict[str, float]]:
+    """Return what is learnt from samples, with the seconds of it."""
+    opened, kind = open_backbone(backbone), TASKS.get(task)()
+    modality = MODALITIES.get(opened.spec.modality)()
+
+    def work() -> Model:
+        job = Job(
+            kind.place(samples, modality, opened.spec),
+            kind.labels([sample.target for sample in samples]),
+            task,
+            modality=modality.name,
+            backbone=backbone,
+            strategy=strategy,
+            seed=seed,
+            seconds=seconds,
+        )
+        return make(job, backbone=opened)
+
+    return timed(work)
+
+
 def run(
     strategy: str,
     samples: list[Sample],
@@ -146,22 +175,10 @@ def run(
     seconds: float | None = None,
 ) -> dict[str, Any]:
     """Learn and ask the test; return right or wrong for each example, F1 and the seconds."""
-    opened = open_backbone(backbone)
-    task = TASKS.get("classify")()
-    labels = task.labels([sample.target for sample in samples])
-    job = Job(
-        tuple(samples),
-        labels,
-        modality=opened.spec.modality,
-        backbone=backbone,
-        strategy=strategy,
-        seed=seed,
-        seconds=seconds,
-    )
-    model, took = timed(lambda: make(job, backbone=opened))
+    model, took = learn("classify", strategy, samples, seed, backbone, seconds)
     vectors = model.features([sample.input for sample in test])
     probabilities, _ = model.judge(vectors)
-    return judged(probabilities, test, labels) | {"shipped": model.strategy} | took
+    return judged(probabilities, test, model.labels) | {"shipped": model.strategy} | took
 
 
 Cells = dict[tuple[str, str, int], dict[str, dict[int, dict[str, Any]]]]

@@ -34,6 +34,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,47 @@ def run_setfit(samples: list[Sample], test: list[Sample], seed: int) -> dict[str
     return depth.judged(said, test, labels) | seconds | {"shipped": "setfit", "steps": steps}
 
 
+Rows = list[dict[str, Any]]
+"""Tokens of texts as transformers' nets take them, with what is right where that is learnt from."""
+
+
+def teach(
+    net: torch.nn.Module, rows: Callable[[], Rows], collate: Callable[[Rows], Any], seed: int
+) -> dict[str, float]:
+    """Let a plain `Trainer` learn from rows, whose making counts; return its seconds and steps."""
+    with tempfile.TemporaryDirectory() as place:
+        asked = transformers.TrainingArguments(place, seed=seed, **QUIETLY)
+
+        def learn() -> int:
+            trainer = transformers.Trainer(net, asked, train_dataset=rows(), data_collator=collate)
+            trainer.train()
+            return int(trainer.state.global_step)
+
+        steps, seconds = depth.timed(learn)
+    return {"steps": steps} | seconds
+
+
+def ask(
+    net: torch.nn.Module, rows: Rows, collate: Callable[[Rows], Any]
+) -> list[tuple[np.ndarray, ...]]:
+    """Return what a net of transformers gives for each row; those of like length go together."""
+    net.eval()
+    found: list[tuple[np.ndarray, ...]] = [()] * len(rows)
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]["input_ids"]))
+    with torch.inference_mode():
+        for start in range(0, len(order), ASKED_AT_ONCE):
+            some = order[start : start + ASKED_AT_ONCE]
+            outputs = net(**collate([rows[at] for at in some])).to_tuple()
+            for place, at in enumerate(some):
+                found[at] = tuple(each[place].numpy() for each in outputs)
+    return found
+
+
+def rows_of(found: transformers.BatchEncoding) -> Rows:
+    """Return a tokenizer's answer row by row."""
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
+
+
 def run_trainer(samples: list[Sample], test: list[Sample], seed: int) -> dict[str, Any]:
     """Let a plain `Trainer` learn and ask the test; return the same as `depth.run`."""
     labels, numbers = as_numbers(samples)
@@ -102,31 +144,17 @@ def run_trainer(samples: list[Sample], test: list[Sample], seed: int) -> dict[st
     net = transformers.AutoModelForSequenceClassification.from_pretrained(
         NET, num_labels=len(labels)
     )
-    with tempfile.TemporaryDirectory() as place:
-        asked = transformers.TrainingArguments(place, seed=seed, **QUIETLY)
+    collate = transformers.DataCollatorWithPadding(tokenizer)
 
-        def learn() -> int:
-            tokens = tokenizer(texts_of(samples), truncation=True)["input_ids"]
-            rows = [
-                {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": number}
-                for ids, number in zip(tokens, numbers, strict=True)
-            ]
-            collate = transformers.DataCollatorWithPadding(tokenizer)
-            trainer = transformers.Trainer(net, asked, train_dataset=rows, data_collator=collate)
-            trainer.train()
-            return int(trainer.state.global_step)
+    def tokens(some: list[Sample]) -> Rows:
+        return rows_of(tokenizer(texts_of(some), truncation=True))
 
-        steps, seconds = depth.timed(learn)
-    net.eval()
-    said, texts = np.zeros((len(test), len(labels))), texts_of(test)
-    order = sorted(range(len(test)), key=lambda at: len(texts[at]))
-    with torch.inference_mode():
-        for start in range(0, len(order), ASKED_AT_ONCE):
-            some = order[start : start + ASKED_AT_ONCE]
-            batch = [texts[at] for at in some]
-            found = tokenizer(batch, truncation=True, padding=True, return_tensors="pt")
-            said[some] = net(**found).logits.softmax(1).numpy()
-    return depth.judged(said, test, labels) | seconds | {"shipped": "trainer", "steps": steps}
+    def learning() -> Rows:
+        return [row | {"labels": at} for row, at in zip(tokens(samples), numbers, strict=True)]
+
+    found = teach(net, learning, collate, seed)
+    logits = np.stack([each for (each,) in ask(net, tokens(test), collate)])
+    return depth.judged(logits, test, labels) | found | {"shipped": "trainer"}
 
 
 def some_classes(
