@@ -150,6 +150,8 @@ def search(image: Image.Image, targets: list[np.ndarray], rounds: int = 4) -> fl
         boxes = np.repeat(best, 12, 0) + generator.normal(0, 0.05 / 2**turn, (len(best) * 12, 4))
         boxes = boxes.clip(0, 1)
         boxes = boxes[((boxes[:, 2:] - boxes[:, :2]) > 0.3).all(1)]
+        if not len(boxes):  # of a long, narrow picture every nudge was too small a part
+            break
     return float(scores.max())
 
 
