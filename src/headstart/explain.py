@@ -11,6 +11,7 @@ from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strat
 from headstart.job import Job, plan
 from headstart.opening import TEST_SHARE, open_data
 from headstart.progress import Silent
+from headstart.registry import TASKS
 from headstart.schema import SPEECH, Phase
 from headstart.writing.learning import plan_writing
 
@@ -21,6 +22,8 @@ def explain(
     backbone: str | None = None,
     strategy: str = AUTO,
     unfreeze: int | None = None,
+    keep: float | None = None,
+    task: str | None = None,
     image: str | None = None,
     audio: str | None = None,
     text: str | Sequence[str] | None = None,
@@ -37,7 +40,9 @@ def explain(
     Reads the list of the data, not the data; opens the backbone and times it on generated inputs.
     """
     about = check_strategy(strategy)
-    check_depth(strategy, unfreeze, None)
+    check_depth(strategy, unfreeze, keep)
+    if task is not None:
+        TASKS.get(task)
     found = open_data(
         data,
         backbone=backbone,

@@ -233,3 +233,21 @@ def test_explaining_runs_nothing(folder, tmp_path, monkeypatch):
     boundaries = [each["boundary"] for each in only["phases"][1:]]
     assert boundaries == sorted(boundaries, reverse=True)
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"task": "guess"},
+        {"strategy": "probe", "keep": 0.5},
+        {"strategy": "probe", "unfreeze": 1},
+        {"strategy": "deep"},
+    ],
+)
+def test_explaining_refuses_what_fitting_would(words, folder, tmp_path):
+    said = []
+    for ask in (hs.explain, hs.fit):
+        with pytest.raises(UserError) as caught:
+            ask(tmp_path, backbone=str(folder), **words)
+        said.append(caught.value.message)
+    assert said[0] == said[1]

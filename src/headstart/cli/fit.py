@@ -26,15 +26,7 @@ def fit(
             help="Where the model goes; named after the data unless told (photos-model/).",
         ),
     ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=options.MODEL,
-            help="What to stand on: the bundled one unless told; see `headstart backbones`.",
-        ),
-    ] = None,
+    backbone: options.Backbone = None,
     strategy: Annotated[
         str,
         typer.Option(
@@ -76,15 +68,7 @@ def fit(
             "unless given.",
         ),
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="NAME",
-            rich_help_panel=options.DATA,
-            help="classify, multilabel, tag, answer; read off the data unless told.",
-        ),
-    ] = None,
+    task: options.Task = None,
     test: options.Test = None,
     image: options.Image = None,
     audio: options.Audio = None,
@@ -166,6 +150,8 @@ def fit(
             backbone=backbone,
             strategy=strategy,
             unfreeze=unfreeze,
+            keep=keep,
+            task=task,
             test=test,
             image=image,
             audio=audio,

@@ -64,6 +64,24 @@ Separator = Annotated[
         help="What stands between several labels of one example, such as ';'.",
     ),
 ]
+Task = Annotated[
+    str | None,
+    Option(
+        "--task",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="classify, multilabel, tag, answer; read off the data unless told.",
+    ),
+]
+Backbone = Annotated[
+    str | None,
+    Option(
+        "--backbone",
+        metavar="NAME",
+        rich_help_panel=MODEL,
+        help="What to stand on: the bundled one unless told; see `headstart backbones`.",
+    ),
+]
 Test = Annotated[
     str | None,
     Option(

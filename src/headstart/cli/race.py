@@ -65,24 +65,8 @@ def race(
             "train: 90s, 10m, 1h30m.",
         ),
     ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=options.MODEL,
-            help="What to stand on: the bundled one unless told; see `headstart backbones`.",
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="NAME",
-            rich_help_panel=options.DATA,
-            help="classify, multilabel, tag, answer; read off the data unless told.",
-        ),
-    ] = None,
+    backbone: options.Backbone = None,
+    task: options.Task = None,
     test: options.Test = None,
     image: options.Image = None,
     audio: options.Audio = None,
