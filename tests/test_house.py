@@ -26,6 +26,7 @@ FLOORS = {
     # The ground: words and numbers, no torch.
     0: {
         "asked",
+        "counting",
         "defaults",
         "errors",
         "metrics",

@@ -46,6 +46,8 @@ def test_empty_transcripts_are_set_aside_and_said(tmp_path):
         "has no transcript (line 3)", "has no transcript (line 4)",
     ]  # fmt: skip
     assert "Set aside 2 rows without a transcript." in found.notes
+    one = read(write_clips(tmp_path / "one", [("so it was",), ("",)]))
+    assert "Set aside 1 row without a transcript." in one.notes
     with pytest.raises(DataError, match=r"clips\.csv'? has a transcript"):
         read(write_clips(tmp_path / "none", [("",), (" ",)]))
 

@@ -50,7 +50,7 @@ def test_other_files_are_set_aside_with_the_reason(tmp_path):
         "bee/README": "a file without a suffix is not read",
         "loose.jpg": "lies beside the class folders, so it has no label",
     }
-    assert any("1 files that lie beside" in note for note in dataset.notes)
+    assert any("1 file that lies beside" in note for note in dataset.notes)
 
 
 def test_a_folder_without_a_readable_file_is_no_class(tmp_path):

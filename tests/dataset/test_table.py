@@ -168,7 +168,7 @@ def test_groups(tmp_path):
     text = "file,label,patient\n0.jpg,a,7\n1.jpg,a,7\n2.jpg,b,\n3.jpg,b,8\n"
     dataset = read_table(make_table(tmp_path, text), group="patient")
     assert [sample.group for sample in dataset.samples] == ["7", "7", None, "8"]
-    assert any("1 rows have no 'patient'" in note for note in dataset.notes)
+    assert any("1 row has no 'patient'" in note for note in dataset.notes)
 
 
 @pytest.mark.parametrize("empty", ["", "nan", "NaN", "NA", "  "])
@@ -228,7 +228,7 @@ def test_when_no_file_is_there_it_is_said_where_they_are(tmp_path):
 def test_rows_that_repeat_are_counted_once(tmp_path):
     dataset = read_table(make_table(tmp_path, FOUR + "0.jpg,bee\n0.jpg,ant\n"))
     assert len(dataset.samples) == 5
-    assert any("1 rows that say the same" in note for note in dataset.notes)
+    assert any("1 row that says the same" in note for note in dataset.notes)
     assert any("more than one label ('0.jpg')" in note for note in dataset.notes)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from headstart.asked import Tags, labels_of
-from headstart.check.looked import Looked, count_labels, count_things, name_files
+from headstart.check.looked import Looked, count_labels, name_files
+from headstart.counting import count_things
 from headstart.schema import Finding
 
 FEW = 10

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart.check.looked import Looked, count_things, name_files, say_labels
+from headstart.check.looked import Looked, name_files, say_labels
+from headstart.counting import count_things
 from headstart.schema import Finding
 
 COPIES = ("is an exact copy", "are exact copies")

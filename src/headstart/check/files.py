@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import PurePath
 
 from headstart.asked import labels_of
-from headstart.check.looked import NAMED_AT_MOST, Looked, count_things, name_files
+from headstart.check.looked import NAMED_AT_MOST, Looked, name_files
+from headstart.counting import count_things
 from headstart.schema import Finding, Unreadable
 
 SHARE_BY_CHANCE = 0.1

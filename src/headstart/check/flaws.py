@@ -6,7 +6,8 @@ import re
 from collections import Counter
 
 from headstart.asked import labels_of
-from headstart.check.looked import Looked, count_things, name_files
+from headstart.check.looked import Looked, name_files
+from headstart.counting import count_things
 from headstart.schema import Finding
 
 

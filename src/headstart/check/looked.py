@@ -42,11 +42,6 @@ def name_files(kept: Sequence[Sample], positions: Iterable[int]) -> tuple[str, .
     return tuple(names[:NAMED_AT_MOST])
 
 
-def count_things(count: int, one: str, many: str | None = None) -> str:
-    """Return `1 file` or `1,200 files`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def say_labels(target: Any) -> str:
     """Return a sample's labels, or what is said in it, as they are written in a sentence."""
     if isinstance(target, Said):

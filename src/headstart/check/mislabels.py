@@ -7,7 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from headstart.check.looked import NAMED_AT_MOST, count_things
+from headstart.check.looked import NAMED_AT_MOST
+from headstart.counting import count_things
 from headstart.schema import Finding
 
 DOUBT = 0.15

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.check.looked import Looked, count_things, name_files
+from headstart.check.looked import Looked, name_files
+from headstart.counting import count_things
 from headstart.schema import Finding
 
 FAR = 8.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from headstart.check.looked import Looked, count_things, name_files, say_labels
+from headstart.check.looked import Looked, name_files, say_labels
+from headstart.counting import count_things
 from headstart.normalise import plain
 from headstart.schema import Finding, Said
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.counting import count_things
 from headstart.dataset.trainable import Dataset, quote_some
 from headstart.dataset.walk import (
     Harvest,
@@ -143,10 +144,12 @@ def _finish(
     set_aside = [item for level in levels for item in level.harvest.set_aside]
     loose = sum("beside the class folders" in item.why for item in set_aside)
     if loose:
-        notes.append(f"Set aside {loose:,} files that lie beside the class folders: no label.")
+        files = count_things(loose, "file that lies", "files that lie")
+        notes.append(f"Set aside {files} beside the class folders: no label.")
     others = len(set_aside) - loose
     if others:
-        notes.append(f"Set aside {others:,} files of other kinds or that cannot be opened.")
+        files = count_things(others, "file")
+        notes.append(f"Set aside {files} of other kinds or that cannot be opened.")
     empty = [name for level in levels for name in level.empty]
     if empty:
         notes.append(f"Left out folders without a file to read: {quote_some(empty)}.")

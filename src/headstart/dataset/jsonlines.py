@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from headstart.counting import count_things
 from headstart.dataset.encodings import decode
 from headstart.dataset.table import PEEKED, Table
 from headstart.errors import DataError
@@ -36,7 +37,8 @@ def read_lines(path: Path) -> Table:
             'Write an object a line, such as {"text": "Arrived late.", "label": "bad"}.',
         )
     if ragged:
-        notes.append(f"Set aside {len(ragged):,} lines that are no JSON objects.")
+        lines = "line that is no JSON object", "lines that are no JSON objects"
+        notes.append(f"Set aside {count_things(len(ragged), *lines)}.")
     names = tuple(dict.fromkeys(str(name) for row in rows for name in row))
     return Table(
         f"'{path}'",

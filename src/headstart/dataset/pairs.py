@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.counting import count_things
 from headstart.dataset.labels import write_label, write_targets
 from headstart.dataset.table import is_missing
 from headstart.dataset.trainable import Dataset
@@ -55,7 +56,7 @@ def from_pairs(inputs: Any, targets: Any, groups: Any = None, *, inline: bool = 
             )
         )
     if set_aside:
-        notes = (*notes, f"Set aside {len(set_aside):,} inputs without a label.")
+        notes = (*notes, f"Set aside {count_things(len(set_aside), 'input')} without a label.")
     return Dataset(tuple(samples), None, tuple(set_aside), notes, multi=multi, kind="pairs")
 
 

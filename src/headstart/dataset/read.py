@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.asked import labels_of
+from headstart.counting import count_things
 from headstart.dataset.conll import holds_tags, read_conll
 from headstart.dataset.folder import read_folder
 from headstart.dataset.rows import Columns, read_rows
@@ -199,10 +200,10 @@ def _join_test(dataset: Dataset, held: Dataset) -> Dataset:
             "learn from.",
             "Give other examples as the test, or none: a part is then sealed for it.",
         )
-    if len(samples) < len(dataset.samples):
+    if shared := len(dataset.samples) - len(samples):
         notes.append(
-            f"{len(dataset.samples) - len(samples):,} examples stand in the test data too and are "
-            "not learnt from."
+            f"{count_things(shared, 'example stands', 'examples stand')} in the test data too and "
+            f"{'is' if shared == 1 else 'are'} not learnt from."
         )
     return replace(
         dataset,
@@ -244,8 +245,8 @@ def _set_unknown_aside(dataset: Dataset) -> Dataset:
             "Use the same names in both.",
         )
     note = (
-        f"Set aside {len(aside):,} test examples of labels that no training example has: "
-        f"{quote_some(sorted(unknown))}."
+        f"Set aside {count_things(len(aside), 'test example')} of labels that no training example "
+        f"has: {quote_some(sorted(unknown))}."
     )
     return replace(
         dataset,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.counting import count_things
 from headstart.dataset.columns import (
     find_input_column,
     find_label_column,
@@ -161,7 +162,9 @@ def _read_groups(table: Table, column: str | None, notes: list[str]) -> list[str
     groups = [None if is_missing(cell) else write_label(cell) for cell in cells]
     alone = groups.count(None)
     if alone:
-        notes.append(f"{alone:,} rows have no '{column}' and count as groups of their own.")
+        rows = count_things(alone, "row has", "rows have")
+        each = "counts as a group of its" if alone == 1 else "count as groups of their"
+        notes.append(f"{rows} no '{column}' and {each} own.")
     return groups
 
 
@@ -238,20 +241,23 @@ class _Rows:
         """Say what was set aside or joined, and how often."""
         told = []
         if self.unlabelled:
-            told.append(f"Set aside {self.unlabelled:,} rows without a {self.wanted}.")
+            told.append(
+                f"Set aside {count_things(self.unlabelled, 'row')} without a {self.wanted}."
+            )
         if self.empty:
-            told.append(f"Set aside {self.empty:,} rows without a text.")
+            told.append(f"Set aside {count_things(self.empty, 'row')} without a text.")
         if self.missing:
             told.append(
-                f"Set aside {len(self.missing):,} rows whose file is not there "
+                f"Set aside {count_things(len(self.missing), 'row')} whose file is not there "
                 f"({quote_some(list(dict.fromkeys(self.missing)))})."
             )
         if self.repeated:
-            told.append(f"Left out {self.repeated:,} rows that say the same as an earlier one.")
+            again = count_things(self.repeated, "row that says", "rows that say")
+            told.append(f"Left out {again} the same as an earlier one.")
         if self.contradicted:
             told.append(
-                f"{len(self.contradicted):,} files are listed under more than one {self.wanted} "
-                f"({quote_some(sorted(self.contradicted))})."
+                f"{count_things(len(self.contradicted), 'file is', 'files are')} listed under more "
+                f"than one {self.wanted} ({quote_some(sorted(self.contradicted))})."
             )
         return told
 

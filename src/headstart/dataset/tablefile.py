@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from headstart.counting import count_things
 from headstart.dataset.encodings import decode
 from headstart.dataset.jsonlines import read_lines
 from headstart.dataset.table import PEEKED, Table, refuse_twice
@@ -136,7 +137,9 @@ def _read_text(path: Path, raw: bytes, suffixes: Collection[str]) -> Table:
             f"{lines[0]} has {len(rows[0])} cells.",
         )
     if ragged:
-        notes.append(f"Set aside {len(ragged):,} rows with too many or too few cells.")
+        notes.append(
+            f"Set aside {count_things(len(ragged), 'row')} with too many or too few cells."
+        )
     lines = [line for row, line in zip(rows, lines, strict=True) if len(row) == len(header)]
     cells = list(zip(*(row for row in rows if len(row) == len(header)), strict=True))
     columns = {
