@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,31 @@ def test_a_full_disk_says_so(monkeypatch):
     monkeypatch.setattr("safetensors.numpy.save_file", full)
     with pytest.raises(StorageError, match="disk is full"):
         fill(Shelf({"kind": "f"}), range(2))
+
+
+def test_keys_that_begin_alike_are_told_apart():
+    shelf = Shelf({"kind": "alike"})
+    keys = [key(0)[:16] + key(number)[16:] for number in range(5)]
+    for number, each in enumerate(keys[:4]):
+        shelf.put(each, {"x": np.full(3, number, np.float32)})
+        shelf.flush()  # a segment each
+    assert shelf.gather("x", keys[3::-1])[:, 0].tolist() == [3, 2, 1, 0]
+    assert [shelf.get(each)["x"][0] for each in keys[:4]] == [0, 1, 2, 3]
+    assert shelf.lacks(keys).tolist() == [False, False, False, False, True]
+    assert keys[4] not in shelf
+    with pytest.raises(KeyError):
+        shelf.get(keys[4])
+
+
+def test_a_shelf_takes_little_memory_for_each_sample(monkeypatch):
+    """A million texts are looked up by sixteen bytes each: their keys stay on the disk."""
+    monkeypatch.setattr(store, "SEGMENT_BYTES", 40_000)
+    count = 20_000
+    fill(Shelf({"kind": "many"}), range(count))
+    keys = [key(number) for number in range(count)]
+    tracemalloc.start()
+    shelf = Shelf({"kind": "many"})
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert not shelf.lacks(keys).any()
+    assert taken / count < 40

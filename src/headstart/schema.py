@@ -20,7 +20,7 @@ SPEECH = "transcribe"
 ANSWERING = "answer"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One example: where its input is, what it should come out as, and which others it belongs to.
 
@@ -152,7 +152,9 @@ class SpeechSpec(Tokenized, AudioSpec):
     `opening` are the tokens that every text begins with, up to the language's, and `closing` the
     rest of them; `languages` are those of which one stands between the two, once it is known which.
     `end` is the token that ends a text, `length` the most tokens of one, these included. `never`
-    are tokens that are not written, and `never_first` those that no text begins with.
+    are tokens that are not written, and `never_first` those that no text begins with. `moments` is
+    the first of the tokens that stand for moments in time, in hundredths of a second 0, 2, 4 and so
+    on; 0 is said where a checkpoint knows none.
     """
 
     opening: tuple[int, ...] = ()
@@ -162,6 +164,17 @@ class SpeechSpec(Tokenized, AudioSpec):
     length: int = 448
     never: tuple[int, ...] = ()
     never_first: tuple[int, ...] = ()
+    moments: int = 0
+
+    @property
+    def timed(self) -> tuple[int, ...]:
+        """Return the tokens that a text begins with which has moments in it.
+
+        The token right below the moments is the one that says that none will come.
+        """
+        return tuple(
+            token for token in (*self.opening, *self.closing) if token != self.moments - 1
+        )
 
     def in_language(self, token: int) -> SpeechSpec:
         """Return the spec of texts in the language that a token stands for."""

@@ -26,7 +26,7 @@ import numpy as np
 from headstart import places
 from headstart.errors import StorageError, UserError
 from headstart.matrix import OnDisk, spacious
-from headstart.segment import Arrays, Segment, pack
+from headstart.segment import Arrays, Index, Segment, pack
 
 SEGMENT_BYTES = 32 << 20
 """A segment is written when this much is waiting: what a `kill -9` can lose at most."""
@@ -56,7 +56,7 @@ class Shelf:
         text = json.dumps(self.about, sort_keys=True)
         self.folder = (root or places.store()) / hashlib.sha256(text.encode()).hexdigest()[:32]
         self._segments: dict[Path, Segment] = {}
-        self._where: dict[str, tuple[Segment, int]] = {}
+        self._index = Index()
         self._waiting: dict[str, Arrays] = {}
         self._bytes = 0
         self.refresh()
@@ -78,23 +78,30 @@ class Shelf:
                     path.unlink()
                 continue
             self._segments[path] = segment
-            for index, key in enumerate(segment.keys):
-                self._where.setdefault(key, (segment, index))
+            self._index.add(segment)
         with suppress(OSError):
             os.utime(self.folder)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._where or key in self._waiting
+        return key in self._waiting or self._index.locate(key)[0] >= 0
 
     def __len__(self) -> int:
-        return len(self._where)
+        return len(self._index)
+
+    def lacks(self, keys: Sequence[str]) -> np.ndarray:
+        """Return for each key whether nothing is stored for it."""
+        missing = self._index.find(keys)[0] < 0
+        for at in np.flatnonzero(missing).tolist() if self._waiting else ():
+            missing[at] = keys[at] not in self._waiting
+        return missing
 
     def get(self, key: str) -> Mapping[str, np.ndarray]:
         """Return the arrays stored for a sample; KeyError when there are none."""
         if key in self._waiting:
             return self._waiting[key]
-        segment, index = self._where[key]
-        return segment.row(index)
+        if (row := self._index.row(key)) is None:
+            raise KeyError(key)
+        return row
 
     def put(self, key: str, arrays: Arrays) -> bool:
         """Add one sample's arrays; they reach the disk with the next full segment or `flush`.
@@ -166,9 +173,9 @@ class Shelf:
                 if segment is small[-1] or sum(sizes[each] for each in lot) >= SEGMENT_BYTES:
                     self._merge(lot)
                     lot = []
-            self._where = {}
+            self._index = Index()
             for segment in self._segments.values():
-                self._where.update({key: (segment, i) for i, key in enumerate(segment.keys)})
+                self._index.add(segment)
             self.refresh()
         if self.folder.is_dir():
             for path in self.folder.glob(".*.tmp"):
@@ -178,7 +185,7 @@ class Shelf:
 
     def _merge(self, lot: Sequence[Segment]) -> None:
         keys = [key for segment in lot for key in segment.keys]
-        rows = [segment.row(i) for segment in lot for i in range(len(segment.keys))]
+        rows = [segment.row(i) for segment in lot for i in range(len(segment))]
         self._write(pack(rows, keys))
         for segment in lot:
             with suppress(OSError):
@@ -216,7 +223,7 @@ class Shelf:
 
     def _look_for(self, keys: Sequence[str]) -> None:
         self.flush()
-        if any(key not in self for key in keys):
+        if self.lacks(keys).any():
             self.refresh()
 
     def _room(self, shape: tuple[int, ...], dtype: np.dtype[Any], within: int | None) -> np.ndarray:
@@ -234,16 +241,13 @@ class Shelf:
         columns: slice = slice(None),
     ) -> None:
         """Copy a named array of samples into rows of a matrix, segment by segment."""
-        places: dict[Segment, tuple[list[int], list[int]]] = {}
-        for at, key in enumerate(keys):
-            segment, index = self._where[key]
-            samples, indices = places.setdefault(segment, ([], []))
-            samples.append(at)
-            indices.append(index)
+        numbers, indices = self._index.find(keys)
+        if (numbers < 0).any():
+            raise KeyError(keys[int(numbers.argmin())])
         starts = np.concatenate([[0], ends[:-1]])
-        for segment, (samples, indices) in places.items():
+        for segment, samples in self._index.by_segment(numbers):
             rows = np.concatenate([np.arange(starts[at], ends[at]) for at in samples])
-            matrix[rows, columns] = segment.rows(name, indices)
+            matrix[rows, columns] = segment.rows(name, indices[samples])
             if isinstance(matrix, OnDisk):
                 matrix.let_go()
 
@@ -266,9 +270,8 @@ def fill(
     could be read, its position and one set of arrays a shelf.
     """
     wanted: dict[str, int] = {}
-    for position, key in enumerate(keys):
-        if any(key not in shelf for shelf in shelves):
-            wanted.setdefault(key, position)
+    for position in np.flatnonzero(np.any([shelf.lacks(keys) for shelf in shelves], 0)).tolist():
+        wanted.setdefault(keys[position], position)
     if wanted:
         for shelf in shelves:
             shelf.claim()

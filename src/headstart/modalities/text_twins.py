@@ -64,7 +64,6 @@ def _mix(values: np.ndarray) -> np.ndarray:
 def find_twins(sketches: np.ndarray) -> list[list[int]]:
     """Return the groups of rows that are one text; each has two members at least."""
     count = len(sketches)
-    rows = np.ascontiguousarray(sketches[:, : 4 * KEPT]).view(np.uint32)
     whole = np.ascontiguousarray(sketches[:, 4 * KEPT : 4 * KEPT + 8]).view(np.uint64)[:, 0]
     words = np.ascontiguousarray(sketches[:, 4 * KEPT + 8 :]).view(np.uint16)[:, 0]
     leader = np.arange(count)
@@ -78,44 +77,57 @@ def find_twins(sketches: np.ndarray) -> list[list[int]]:
     for one, other in _neighbours(whole):
         leader[find(other)] = find(one)
     long = np.flatnonzero(words >= FEWEST_WORDS)
-    for keys in _band_keys(rows[long]):
+    for keys in _band_keys(sketches, long):
         found = [(int(long[a]), int(long[b])) for a, b in _neighbours(keys)]
         pairs = np.array([p for p in found if find(p[0]) != find(p[1])]).reshape(-1, 2)
         for start in range(0, len(pairs), CHUNK):
             some = pairs[start : start + CHUNK]
-            alike = some[_shared(rows[some[:, 0]], rows[some[:, 1]]) >= SAME]
+            rows = (_hashes(sketches[some[:, side]]) for side in (0, 1))
+            alike = some[_shared(*rows) >= SAME]
             for one, other in alike.tolist():
                 leader[find(other)] = find(one)
-    groups: dict[int, list[int]] = {}
-    for at in range(count):
-        groups.setdefault(find(at), []).append(at)
-    return [group for group in groups.values() if len(group) > 1]
+    leaders = np.fromiter(map(find, range(count)), np.int64, count)
+    return sorted(group.tolist() for group in _alike(leaders))
+
+
+def _hashes(sketches: np.ndarray) -> np.ndarray:
+    """Return the hashes of words and pairs that sketches hold."""
+    return np.ascontiguousarray(sketches[:, : 4 * KEPT]).view(np.uint32)
+
+
+def _alike(keys: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of each key that several have, in order."""
+    order = np.argsort(keys, kind="stable")
+    _, starts, counts = np.unique(keys[order], return_index=True, return_counts=True)
+    for start, count in zip(starts[counts > 1], counts[counts > 1], strict=True):
+        yield order[start : start + count]
 
 
 def _neighbours(keys: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows with equal keys: each with the first and with the one before it."""
-    order = np.argsort(keys, kind="stable")
-    sorted_ = keys[order]
-    changes = (np.flatnonzero(sorted_[1:] != sorted_[:-1]) + 1).tolist()
-    for start, stop in pairwise([0, *changes, len(keys)]):
-        for at in range(start + 1, stop):
-            yield int(order[start]), int(order[at])
-            if at > start + 1:
-                yield int(order[at - 1]), int(order[at])
+    for group in _alike(keys):
+        rows = group.tolist()
+        for at in range(1, len(rows)):
+            yield rows[0], rows[at]
+            if at > 1:
+                yield rows[at - 1], rows[at]
 
 
-def _band_keys(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield a key a row and band: texts that share `SAME` of their words agree in some band."""
+def _band_keys(sketches: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield a key a row and band: texts that share `SAME` of their words agree in some band.
+
+    Of very many sketches only a few are in memory at a time.
+    """
     chance = np.random.default_rng(20260101)
     for _ in range(BANDS):
-        keys = np.zeros(len(rows), np.uint64)
-        for factor in chance.integers(0, 2**31, ROWS, dtype=np.uint32) * 2 + 1:
-            least = np.empty(len(rows), np.uint32)
-            for start in range(0, len(rows), CHUNK):
-                part = rows[start : start + CHUNK]
-                mixed = np.where(part == NOTHING, NOTHING, _mix(part * np.uint32(factor)))
-                least[start : start + CHUNK] = mixed.min(1)
-            keys = (keys << np.uint64(32)) | least
+        factors = chance.integers(0, 2**31, ROWS, dtype=np.uint32) * 2 + 1
+        keys = np.zeros(len(wanted), np.uint64)
+        for start in range(0, len(wanted), CHUNK):
+            part = slice(start, start + CHUNK)
+            hashes = _hashes(sketches[wanted[part]])
+            for factor in factors:
+                mixed = np.where(hashes == NOTHING, NOTHING, _mix(hashes * np.uint32(factor)))
+                keys[part] = (keys[part] << np.uint64(32)) | mixed.min(1)
         yield keys
 
 
