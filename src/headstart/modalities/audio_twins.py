@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import torch
 
 from headstart.modalities.audio_prepare import at_rate
 from headstart.modalities.audio_read import Sound
@@ -52,15 +53,7 @@ def sketch(sound: Sound) -> np.ndarray:
     wave = at_rate(sound, RATE)
     long = max(len(wave), FFT)
     wave = np.pad(wave, (FFT // 2, long - len(wave) + FFT // 2))
-    frames = np.lib.stride_tricks.sliding_window_view(wave, FFT)[::HOP]
-    window = np.hanning(FFT).astype(np.float32)
-    filters = _filters()
-    power = np.concatenate(
-        [
-            np.square(np.abs(np.fft.rfft(frames[at : at + AT_ONCE] * window))) @ filters
-            for at in range(0, len(frames), AT_ONCE)
-        ]
-    )
+    power = _power(torch.from_numpy(wave))
     total = power.sum(1)
     loud = np.flatnonzero((total > 0) & (total > total.max() * 10 ** (-TRIM / 10)))
     power = power[loud[0] : loud[-1] + 1] if len(loud) else power
@@ -130,7 +123,29 @@ def _same(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     return same
 
 
+def _power(wave: torch.Tensor) -> np.ndarray:
+    """Return how loud each band is in each frame; torch transforms in float32, numpy in float64."""
+    filters, window = _tables()
+
+    def bands(frames: torch.Tensor) -> torch.Tensor:
+        bins = torch.fft.rfft(frames * window)
+        loud: torch.Tensor = (bins.real.square() + bins.imag.square()) @ filters
+        return loud
+
+    with torch.inference_mode():
+        power = torch.cat(
+            [bands(frames) for frames in torch.split(wave.unfold(0, FFT, HOP), AT_ONCE)]
+        )
+    return np.asarray(power)
+
+
 @cache
+def _tables() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the filters and the window."""
+    window = np.hanning(FFT).astype(np.float32)
+    return torch.from_numpy(_filters().astype(np.float32)), torch.from_numpy(window)
+
+
 def _filters() -> np.ndarray:
     """Return bands [bins, 16], evenly spaced in the logarithm of pitch."""
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 2)
