@@ -15,8 +15,8 @@ from headstart.speech.frames import characters_of, frames_needed, read_off, spel
 from headstart.speech.words import (
     Window,
     Word,
+    by_parts,
     by_pauses,
-    by_windows,
     spread_evenly,
     stitch,
     text_of,
@@ -117,7 +117,7 @@ def test_windows_that_agree_on_nothing_are_cut_in_the_middle():
 def test_windows_with_nothing_said_are_nothing():
     windows = [said("", 0, 6), said("p q", 4, 10), said("", 8, 14)]
     assert whole(windows) == "p q"
-    assert by_windows(stitch(windows)) == (Segment(5.0, 9.0, "p q"),)
+    assert by_parts(stitch(windows)) == (Segment(5.0, 9.0, "p q"),)
     assert stitch([]) == []
 
 

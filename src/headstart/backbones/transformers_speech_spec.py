@@ -26,6 +26,7 @@ MULTILINGUAL = 51_865
 
 START, END = "<|startoftranscript|>", "<|endoftext|>"
 TRANSCRIBE, UNTIMED = "<|transcribe|>", "<|notimestamps|>"
+MOMENT_ZERO = "<|0.00|>"
 DELIMITER = "|"
 
 
@@ -54,6 +55,7 @@ def read_speech_spec(folder: Path, reference: str, config: Any, heard: AudioSpec
         length=int(config.max_target_positions),
         never=_numbers(stated, config, "suppress_tokens"),
         never_first=_numbers(stated, config, "begin_suppress_tokens"),
+        moments=_first_moment(known, config, heard),
     )
     return spec.with_files({TOKENIZER: tokenizer.backend_tokenizer.to_str()})
 
@@ -61,6 +63,17 @@ def read_speech_spec(folder: Path, reference: str, config: Any, heard: AudioSpec
 def _is_language(token: str) -> bool:
     inside = token.removeprefix("<|").removesuffix("|>")
     return token == f"<|{inside}|>" and inside.isalpha() and 2 <= len(inside) <= 3
+
+
+def _first_moment(known: dict[str, int], config: Any, heard: AudioSpec) -> int:
+    """Return the token of the moment 0; 0 where there are not as many as a window is long.
+
+    They follow the token that says that none will come. Older tokenizers leave them unnamed.
+    """
+    first = known.get(UNTIMED, -1) + 1
+    named = next((token for token, number in known.items() if number == first), MOMENT_ZERO)
+    needed = heard.window // 2 + 1  # blocks last a hundredth of a second, and moments are two apart
+    return first if named == MOMENT_ZERO and config.vocab_size >= first + needed else 0
 
 
 def _numbers(stated: dict[str, Any], config: Any, name: str) -> tuple[int, ...]:

@@ -42,6 +42,12 @@ def to_tokens(text: str, spec: SpeechSpec) -> list[int]:
     return tokens
 
 
+def begins_word(token: int, spec: SpeechSpec) -> bool:
+    """Tell whether a token begins a new word: a blank stands before it."""
+    written: str = _tokenizer(spec.content).decode([token], skip_special_tokens=True)
+    return written.startswith(" ")
+
+
 def to_text(tokens: Sequence[int], spec: SpeechSpec) -> str:
     """Return what tokens say, without special ones and moments in time."""
     written: str = _tokenizer(spec.content).decode(list(tokens), skip_special_tokens=True)

@@ -18,6 +18,7 @@ from headstart.precision import at_precision, cast
 from headstart.schema import SpeechSpec
 from headstart.speech.frames import read_off
 from headstart.speech.lines import write
+from headstart.speech.moments import Part, ask_when
 from headstart.speech.words import Window, spread_evenly
 
 TOKENS_A_SECOND = 30
@@ -85,10 +86,25 @@ class Ear:
         spec, decoder = speech_spec(self.backbone), self.backbone.decoder
         if decoder is None:
             return []
-        limit = token_limit(max(each.end - each.start for each in windows), spec)
+        seconds = [each.end - each.start for each in windows]
+        lines = write(decoder, source, spec, token_limit(max(seconds), spec))
+        texts = [line.tokens for line in lines]
+        parts = (
+            ask_when(decoder, source, spec, texts, seconds)
+            if spec.moments
+            else [[Part(0.0, long, text)] for long, text in zip(seconds, texts, strict=True)]
+        )
         found = []
-        for each, line in zip(windows, write(decoder, source, spec, limit), strict=True):
-            texts = to_text(line.tokens, spec).split()
-            words = spread_evenly(texts, each.start, each.end, line.probability)
-            found.append(Window(each.start, each.end, words))
+        for each, line, some in zip(windows, lines, parts, strict=True):
+            words = [
+                word
+                for part in some
+                for word in spread_evenly(
+                    to_text(part.tokens, spec).split(),
+                    each.start + part.start,
+                    each.start + part.end,
+                    line.probability,
+                )
+            ]
+            found.append(Window(each.start, each.end, tuple(words)))
         return found

@@ -15,7 +15,7 @@ from headstart.modalities.audio_listen import Heard, listen
 from headstart.model import Model
 from headstart.schema import Prediction, Sample, Transcript, Unreadable
 from headstart.speech.hearing import Ear
-from headstart.speech.words import Window, by_pauses, by_windows, stitch, text_of
+from headstart.speech.words import Window, by_parts, by_pauses, stitch, text_of
 
 PROOF = 64
 """Of so many tokens a self-test keeps the scores: those of a whole vocabulary would be a file."""
@@ -81,7 +81,7 @@ class Scribe(Model):
 
     def _transcript(self, name: str, windows: Sequence[Window]) -> Transcript:
         words = [word for window in windows for word in window.words]
-        segments = by_windows(windows) if self.backbone.decoder else by_pauses(words)
+        segments = by_parts(windows) if self.backbone.decoder else by_pauses(words)
         sure = float(np.mean([word.probability for word in words])) if words else 1.0
         return Transcript(name, text_of(words), sure, {}, segments=segments)
 

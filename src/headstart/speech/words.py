@@ -7,7 +7,7 @@ on which they agree: at its edge a window hears half words, and there the other 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -23,12 +23,16 @@ SLACK = 1.0
 
 @dataclass(frozen=True)
 class Word:
-    """A word, from when to when it was said in seconds, and how sure the model was of it."""
+    """A word, from when to when it was said in seconds, and how sure the model was of it.
+
+    One that `opens` begins a part whose times the model told.
+    """
 
     text: str
     start: float
     end: float
     probability: float = 1.0
+    opens: bool = False
 
     @property
     def middle(self) -> float:
@@ -48,13 +52,15 @@ class Window:
 def spread_evenly(
     texts: Sequence[str], start: float, end: float, probability: float
 ) -> tuple[Word, ...]:
-    """Return words of which only the stretch is known that they were said in, evenly spread."""
-    total, at, words = sum(len(text) + 1 for text in texts), 0, []
+    """Return words of which only the part is known that they were said in, evenly spread."""
+    total, at = sum(len(text) + 1 for text in texts), 0
+    words: list[Word] = []
     for text in texts:
         begun = at
         at += len(text) + 1
         share = (end - start) / total
-        words.append(Word(text, start + begun * share, start + at * share, probability))
+        since, until = start + begun * share, start + at * share
+        words.append(Word(text, since, until, probability, opens=not words))
     return tuple(words)
 
 
@@ -92,22 +98,30 @@ def _part(left: Window, right: Window) -> tuple[Window, Window]:
 
 def by_pauses(words: Sequence[Word]) -> tuple[Segment, ...]:
     """Return words whose times are known as segments: each from one pause to the next."""
-    runs: list[list[Word]] = []
-    for word in words:
-        if runs and word.start - runs[-1][-1].end < PAUSE:
-            runs[-1].append(word)
-        else:
-            runs.append([word])
+    runs = _runs(words, lambda before, word: word.start - before.end >= PAUSE)
     return tuple(Segment(run[0].start, run[-1].end, text_of(run)) for run in runs)
 
 
-def by_windows(windows: Sequence[Window]) -> tuple[Segment, ...]:
-    """Return a segment for each window in which something was said."""
-    return tuple(
-        Segment(window.start, window.end, text_of(window.words))
-        for window in windows
-        if window.words
-    )
+def by_parts(windows: Sequence[Window]) -> tuple[Segment, ...]:
+    """Return the parts that the model told, as segments within their windows."""
+    found = []
+    for window in windows:
+        for run in _runs(window.words, lambda _, word: word.opens):
+            start = min(max(run[0].start, window.start), window.end)
+            end = min(max(run[-1].end, start), window.end)
+            found.append(Segment(start, end, text_of(run)))
+    return tuple(found)
+
+
+def _runs(words: Sequence[Word], parted: Callable[[Word, Word], bool]) -> list[list[Word]]:
+    """Return words in runs: a new one begins where a word is parted from the one before."""
+    runs: list[list[Word]] = []
+    for word in words:
+        if runs and not parted(runs[-1][-1], word):
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return runs
 
 
 def text_of(words: Sequence[Word]) -> str:

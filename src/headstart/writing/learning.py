@@ -33,7 +33,7 @@ from headstart.normalise import plain
 from headstart.precision import choose
 from headstart.progress import Progress, Silent
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
-from headstart.schema import Choice, Phase, Sample
+from headstart.schema import Choice, Phase, Sample, SpeechSpec
 from headstart.speech.frames import characters_of, frames_needed, spell
 from headstart.speech.hearing import speech_spec
 from headstart.speech.lines import hear_language, most_often
@@ -189,6 +189,8 @@ class _Writing:
         job, backbone = self.job, self.backbone
         if phase.fresh:
             fresh_weights(backbone, phase.boundary, job.seed)
+            if backbone.decoder is not None:  # what is learnt anew knows no moments
+                settle(backbone, replace(speech_spec(backbone), moments=0))
         fetch = self.fetch_at(min(phase.boundary, backbone.hearing))
         if phase.adapters and self.adapters is None:
             self.adapters = insert(
@@ -331,6 +333,11 @@ def settle_language(backbone: Backbone, fetch: Fetch, count: int) -> None:
     for at in np.linspace(0, count - 1, min(count, ASKED)).astype(int):
         source = fetch([(int(at), 0)])["x"].to(backbone.device)
         heard += hear_language(decoder, source, spec)
-    backbone.spec = spec.in_language(most_often(heard))
+    settle(backbone, spec.in_language(most_often(heard)))
+
+
+def settle(backbone: Backbone, spec: SpeechSpec) -> None:
+    """Give a backbone the specification by which it writes from now on."""
+    backbone.spec = spec
     backbone.recipe = {**backbone.recipe, "spec": backbone.spec.to_json()}
     backbone.changed()

@@ -23,6 +23,7 @@ from headstart.schema import Phase, SpeechSpec
 from headstart.speech.frames import BLANK, read_off
 from headstart.speech.hearing import frame_logits, token_limit
 from headstart.speech.lines import write
+from headstart.speech.moments import STEP
 from headstart.speech.words import text_of
 from headstart.teaching import Judged
 from headstart.trainer import Fetch
@@ -33,9 +34,6 @@ EDGE = 1e-6
 
 LISTENED = 200
 """Of so many validation clips at most the words are compared; the loss is of all."""
-
-FRAME = 0.02
-"""Seconds that a frame of Whisper's states lasts."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Spelling:
                 logits, mask = frame_logits(backbone, head, state, boundary)
                 losses += [float(self._loss(logits, mask, some))] * len(some)
                 for rows, real in zip(logits, mask, strict=True):
-                    words = read_off(rows[real].float().numpy(), self.characters, 0.0, FRAME)
+                    words = read_off(rows[real].float().numpy(), self.characters, 0.0, STEP)
                     written.append(plain(text_of(words)))
         return losses, written
 
@@ -152,7 +150,7 @@ class Dictation:
         said, written = list[str](), list[str]()
         with torch.inference_mode():
             for some, state in self._heard(backbone, boundary):
-                seconds = float(state["heard"].sum(1).max()) * FRAME
+                seconds = float(state["heard"].sum(1).max()) * STEP
                 limit = token_limit(seconds, self.spec)
                 lines = write(self.decoder, state["x"], self.spec, limit)
                 written += [plain(to_text(line.tokens, self.spec)) for line in lines]
