@@ -1,7 +1,7 @@
 """What the bundled audio net is worth on real sounds, beside a forest and the same net untaught.
 
     HEADSTART_DATA=... python benchmarks/audio.py --sets esc10 --ways forest probe
-    python benchmarks/audio.py --table
+    HEADSTART_DATA=... python benchmarks/audio.py --table
 
 esc10 by its own five folds; spoken_digits by its own split (5, 10, 20 and 50 a class, drawn nested,
 and whole) and by speaker, learnt from five and asked of the sixth. Each cell learns from the same
