@@ -18,6 +18,7 @@ import torch
 from headstart import devices, features, store
 from headstart.alongside import carry
 from headstart.backbones.base import Backbone
+from headstart.counting import count_things
 from headstart.freezing import seal
 from headstart.modalities.base import Arrays, Modality, State
 from headstart.modalities.lengths import apart, rejoined, together
@@ -125,7 +126,8 @@ class _Kept:
                 (at for at in range(boundary - 1, 0, -1) if not self.lacking(at)),
                 0,
             )
-            progress.start(f"Computing stage {boundary} of {len(self.numbers)} views", len(missing))
+            views = count_things(len(self.numbers), "view")
+            progress.start(f"Computing stage {boundary} of {views}", len(missing))
             shelf = self.shelf(boundary)
             shelf.claim()
             try:

@@ -35,7 +35,8 @@ from headstart.ragged import Rows, flat, laid, mean_of, rows_of
 from headstart.registry import MODALITIES, STRATEGIES, TASKS
 from headstart.schema import SPEECH, Choice, Figure, Sample
 from headstart.tasks.base import Task
-from headstart.writing.learning import learn_to_write, plan_writing
+from headstart.writing.learning import learn_to_write
+from headstart.writing.plan import plan_writing
 
 AUTO = "auto"
 PROBE = "probe"
@@ -282,8 +283,8 @@ def make(
     The model's `curve` tells how well the samples in `watch` were answered as it was trained.
     """
     with enough_memory(job.backbone):
-        if job.task == SPEECH:  # it takes long to learn, so `auto` does no more than the cheapest
-            asked = replace(job, strategy=PROBE) if job.strategy == AUTO else job
+        if job.task == SPEECH:
+            asked = replace(job, strategy=settle(job.strategy, job.task))
             return learn_to_write(asked, backbone=backbone, progress=progress, journal=journal)
         if job.strategy != AUTO:
             return learn(job, backbone=backbone, progress=progress, journal=journal, watch=watch)
@@ -319,9 +320,17 @@ def check_depth(
 def check_stages(job: Job, backbone: Backbone) -> None:
     """Refuse what the stages of a backbone cannot do, before anything long begins."""
     if job.task == SPEECH:
-        plan_writing(replace(job, strategy=PROBE) if job.strategy == AUTO else job, backbone)
+        plan_writing(replace(job, strategy=settle(job.strategy, job.task)), backbone)
     elif job.strategy != AUTO:
         require_stages(plan(job, backbone), backbone)
+
+
+def settle(strategy: str, task: str) -> str:
+    """Return the strategy that is meant: of transcripts `auto` compares none, and is the cheapest.
+
+    Learning to write takes long, and trying a rung on every fold several times as long.
+    """
+    return PROBE if strategy == AUTO and task == SPEECH else strategy
 
 
 def check_strategy(name: str) -> str:

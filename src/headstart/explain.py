@@ -7,13 +7,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from headstart import cost, defaults
-from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy
+from headstart.choose import AUTO, PROBE, check_depth, check_stages, check_strategy, settle
 from headstart.job import Job, plan
 from headstart.opening import TEST_SHARE, open_data
 from headstart.progress import Silent
 from headstart.registry import TASKS
 from headstart.schema import SPEECH, Phase
-from headstart.writing.learning import plan_writing
+from headstart.writing import plan as writing
+from headstart.writing.duration import expect_seconds
 
 
 def explain(
@@ -38,6 +39,7 @@ def explain(
     """Return what `fit` would do with the same words: phases, rough seconds, and the reasons.
 
     Reads the list of the data, not the data; opens the backbone and times it on generated inputs.
+    Learning to write is timed on a few of the clips.
     """
     about = check_strategy(strategy)
     check_depth(strategy, unfreeze, keep)
@@ -63,24 +65,31 @@ def explain(
     spent = cost.measure(opened, modality)
     one_pass = everything * spent.below(opened.depth)
     budget = time or defaults.auto_seconds(one_pass)
-    writes = found.task == SPEECH
-    rungs = () if writes else defaults.rungs(learnt, opened.depth)
-    names = (PROBE, *rungs) if strategy == AUTO else (strategy,)
+    writes, meant = found.task == SPEECH, settle(strategy, found.task)
+    names = (PROBE, *defaults.rungs(learnt, opened.depth)) if meant == AUTO else (meant,)
+    if meant != strategy:
+        about = writing.TRANSCRIPTS
     job = Job(tuple(samples[:learnt]), (), found.task, backbone=opened.name, unfreeze=unfreeze)
     steps = []
     for name in names:
         check_stages(replace(job, strategy=name), opened)
         asked = replace(job, strategy=name)
-        phases = plan_writing(asked, opened) if writes else plan(asked, opened)
-        steps.append(
-            {
-                "strategy": name,
+        step: dict[str, Any] = {"strategy": name}
+        if writes:
+            phases = writing.plan_writing(asked, opened)
+            step |= {
+                "about": writing.about(name, opened),
+                "seconds": expect_seconds(asked.samples, phases, opened, modality),
+                "why": [writing.why(phase, opened, learnt) for phase in phases],
+            }
+        else:
+            phases = plan(asked, opened)
+            step |= {
                 "about": check_strategy(name),
                 "seconds": cost.seconds(phases, spent, learnt),
-                "phases": [asdict(phase) for phase in phases],
                 "why": [_why(phase, opened.depth, learnt) for phase in phases],
             }
-        )
+        steps.append(step | {"phases": [asdict(phase) for phase in phases]})
     return {
         "strategy": strategy,
         "about": about,
@@ -90,7 +99,7 @@ def explain(
         "n": everything,
         "n_train": learnt,
         "features_seconds": one_pass,
-        "budget_seconds": budget if strategy == AUTO or time is not None else None,
+        "budget_seconds": budget if meant == AUTO or time is not None else None,
         "steps": steps,
     }
 

@@ -16,23 +16,25 @@ from headstart.asked import labels_of
 from headstart.backbones.base import Backbone
 from headstart.backbones.source import stronger_on_this_machine
 from headstart.check import examine, find_mislabels
-from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make
+from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make, settle
 from headstart.errors import HeadstartError, UserError
 from headstart.evaluate import judge, name_of, plain
 from headstart.job import Job
 from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS
-from headstart.opening import Sealed, Sides, open_data, seal_test
+from headstart.opening import Opened, Sealed, Sides, open_data, seal_test
 from headstart.plain import always
 from headstart.precision import expected_seconds
 from headstart.progress import Progress, Silent
 from headstart.ragged import flat
 from headstart.registry import TASKS
 from headstart.resume import open_journal
-from headstart.schema import Sample, Unreadable
+from headstart.schema import SPEECH, Sample, Unreadable
 from headstart.speech.model import Scribe
 from headstart.tasks.base import Task
+from headstart.writing.plan import TRANSCRIPTS
+from headstart.writing.plan import about as about_writing
 
 FORMAT = 1
 SHOWN_MISTAKES = 12
@@ -127,6 +129,7 @@ def fit(
         unfreeze=unfreeze,
     )
     check_stages(asked, net)
+    strategy, about = _settle(strategy, about, opened, progress)
     _announce(opened.count, net, modality, strategy, about, progress)
     sealed = seal_test(opened, task=task, seed=seed, strict=strict, progress=progress)
     sides, labels, kind = sealed.sides, sealed.labels, sealed.task
@@ -190,6 +193,16 @@ def _check_numbers(seed: Any, time: Any) -> None:
             f"The time {time!r} cannot be used.",
             "Give seconds, more than 0 (600 is ten minutes), or None.",
         )
+
+
+def _settle(strategy: str, about: str, opened: Opened, progress: Progress) -> tuple[str, str]:
+    """Return the strategy that is meant for the task and what it does; say it where it was open."""
+    if opened.task != SPEECH:
+        return strategy, about
+    meant = settle(strategy, opened.task)
+    if meant != strategy:
+        progress.say(TRANSCRIPTS)
+    return meant, about_writing(meant, opened.backbone)
 
 
 def _announce(

@@ -1,13 +1,19 @@
 """From a table of recordings and what is said in them to a model that writes, and back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import headstart as hs
 from headstart import defaults, forgetting
+from headstart.backbones.source import open_writer
 from headstart.errors import DataError, UserError
+from headstart.job import Job
+from headstart.progress import Silent
+from headstart.schema import SPEECH, Said, Sample
+from headstart.writing.plan import plan_writing
 from tests.sounds import encode, spoken, write_clips
 from tests.speech.saying import save_ctc, save_whisper
 
@@ -36,6 +42,15 @@ def models(tmp_path_factory):
     save_ctc(folder / "ctc")
     save_whisper(folder / "whisper")
     return folder
+
+
+class Heard(Silent):
+    """Keeps what is said aloud."""
+
+    text = ""
+
+    def say(self, message):
+        self.text += f"{message}\n"
 
 
 def fit(clips, backbone, **how):
@@ -90,8 +105,6 @@ def test_adapters_are_trained_and_travel(kind, clips, models, tmp_path):
 
 def test_what_hears_the_samples_is_never_trained(clips, models):
     import torch
-
-    from headstart.backbones.source import open_writer
 
     before = open_writer(str(models / "ctc"))
     model = fit(clips, models / "ctc", strategy="full")
@@ -195,3 +208,27 @@ def test_the_plan_is_told_before(clips, models):
     plan = hs.explain(clips, audio="path", text="transcript", backbone=str(models / "whisper"))
     (step,) = plan["steps"]
     assert [phase["name"] for phase in step["phases"]] == ["decoder"]
+    assert step["about"] == "frozen encoder, the decoder tuned on what it gives"
+    assert "the 3 stages below run once" in step["why"][0]
+    assert step["seconds"] > 0
+    assert plan["budget_seconds"] is None  # nothing is compared
+    assert "auto is probe for transcripts" in plan["about"]
+
+
+def test_auto_says_aloud_that_it_compares_nothing(clips, models):
+    heard = Heard()
+    model = fit(clips, models / "ctc", progress=heard)
+    assert model.strategy == "probe"
+    assert "auto is probe for transcripts" in heard.text
+    assert "probe on folder/ctc (frozen backbone, new layer that spells)" in heard.text
+
+
+def test_rates_fall_from_the_last_stage_that_writes(models):
+    """What reads the text and what hears share one fall, to a tenth at the first stage of all."""
+    backbone = open_writer(str(models / "whisper"))
+    job = Job((Sample("a.wav", Said("tea")),) * 40, (), SPEECH, strategy="full")
+    (_, phase) = plan_writing(job, backbone)
+    assert phase.decay ** (backbone.depth - 1) == pytest.approx(0.1)
+    assert phase.backbone_rate == defaults.backbone_rate(16, batch_norm=False)
+    (_, phase) = plan_writing(replace(job, strategy="lora"), backbone)
+    assert phase.decay == 1.0

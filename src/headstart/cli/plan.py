@@ -30,7 +30,7 @@ def show_plan(plan: Mapping[str, Any]) -> None:
         console.print(f"\n{number}. {step['strategy']} ({step['about']}), about {took}")
         for phase, why in zip(step["phases"], step["why"], strict=True):
             say(console, f"{phase['name']}: {why}", indent=3)
-    if plan["strategy"] == "auto":
+    if len(plan["steps"]) > 1:
         console.print(
             "\nA later step is tried on held-back folds, and kept only if it surely helps. Times "
             "are of one training; a trial takes several.",

@@ -16,7 +16,7 @@ import torch
 
 from headstart import defaults
 from headstart.activations import PLAIN, at_boundary
-from headstart.adapters import Adapters, insert, require_layers
+from headstart.adapters import Adapters, insert
 from headstart.backbones.base import Backbone, Characters
 from headstart.backbones.source import fresh_weights, open_writer
 from headstart.dataset.splits import seal
@@ -32,72 +32,22 @@ from headstart.modalities.base import Modality
 from headstart.normalise import plain
 from headstart.precision import choose
 from headstart.progress import Progress, Silent
-from headstart.registry import MODALITIES, STRATEGIES, TASKS
+from headstart.registry import MODALITIES, TASKS
 from headstart.schema import Choice, Phase, Sample, SpeechSpec
 from headstart.speech.frames import characters_of, frames_needed, spell
 from headstart.speech.hearing import speech_spec
 from headstart.speech.lines import hear_language, most_often
 from headstart.speech.model import Scribe
-from headstart.strategies.base import Facts
 from headstart.teaching import Outcome
 from headstart.trainer import Fetch, train
 from headstart.writing.lessons import Dictation, Spelling
+from headstart.writing.plan import plan_writing
 
 ASKED = 64
 """So many clips are asked for their language."""
 
 NEARLY = 0.8
 """From this share of the usual number of frames on it is counted how many a recording gives."""
-
-
-def plan_writing(job: Job, backbone: Backbone) -> list[Phase]:
-    """Return the phases of a job as they are for transcription; refuse what cannot be done.
-
-    Where characters are spelt, the lowest stage, which hears the samples, stays as it is unless
-    all is made anew: a few hundred clips teach it nothing.
-    """
-    depth = backbone.hearing
-    if job.unfreeze is not None and not 1 <= job.unfreeze <= depth:
-        raise UserError(
-            f"{job.unfreeze} stages cannot be unfrozen: {backbone.name} has {depth} that hear.",
-            f"Give --unfreeze a number from 1 to {depth}.",
-        )
-    facts = Facts(len(job.samples), 0, depth, job.unfreeze)
-    phases: list[Phase] = STRATEGIES.get(job.strategy)().phases(facts)
-    if any(phase.objective == "estimate" for phase in phases):
-        raise UserError(
-            f"The strategy '{job.strategy}' has nothing to do for transcription.",
-            "Use probe, partial, gradual, full, lora or scratch.",
-        )
-    done = [_phase(phase, len(job.samples), backbone) for phase in phases]
-    for phase in done:
-        if phase.adapters:
-            require_layers(backbone, phase.boundary, phase.adapters)
-    return done
-
-
-def _phase(phase: Phase, samples: int, backbone: Backbone) -> Phase:
-    writes = backbone.decoder is not None
-    if phase.objective == "train":
-        lowest = 0 if phase.fresh or writes else min(1, backbone.hearing - 1)
-        phase = replace(phase, boundary=max(lowest, phase.boundary))
-    else:
-        phase = Phase(
-            "decoder" if writes else "characters",
-            backbone.hearing,
-            objective="train",
-            rate=defaults.SPELLING_RATE,
-            backbone_rate=defaults.DECODER_RATE,
-            weight_decay=defaults.TUNING_WEIGHT_DECAY,
-        )
-    return replace(
-        phase,
-        epochs=defaults.writing_epochs(samples),
-        patience=defaults.writing_patience(samples),
-        batch_size=defaults.writing_batch(samples),
-        smoothing=0.0,
-        views=1,
-    )
 
 
 def learn_to_write(
