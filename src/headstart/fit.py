@@ -13,14 +13,12 @@ import numpy as np
 
 from headstart import __version__, by_stage, domain, forgetting, model_folder, patches
 from headstart.asked import labels_of
-from headstart.backbones.base import Backbone
 from headstart.backbones.source import stronger_on_this_machine
 from headstart.check import examine, find_mislabels
 from headstart.choose import PROBE, check_depth, check_stages, check_strategy, make, settle
 from headstart.errors import HeadstartError, UserError
 from headstart.evaluate import judge, name_of, plain
 from headstart.job import Job
-from headstart.modalities.base import Modality
 from headstart.model import Model
 from headstart.novelty import FALSE_ALARMS
 from headstart.opening import Opened, Sealed, Sides, open_data, seal_test
@@ -130,7 +128,7 @@ def fit(
     )
     check_stages(asked, net)
     strategy, about = _settle(strategy, about, opened, progress)
-    _announce(opened.count, net, modality, strategy, about, progress)
+    _announce(opened, strategy, about, progress)
     sealed = seal_test(opened, task=task, seed=seed, strict=strict, progress=progress)
     sides, labels, kind = sealed.sides, sealed.labels, sealed.task
 
@@ -205,18 +203,12 @@ def _settle(strategy: str, about: str, opened: Opened, progress: Progress) -> tu
     return meant, about_writing(meant, opened.backbone)
 
 
-def _announce(
-    count: int,
-    backbone: Backbone,
-    modality: Modality,
-    strategy: str,
-    about: str,
-    progress: Progress,
-) -> None:
+def _announce(opened: Opened, strategy: str, about: str, progress: Progress) -> None:
     """Say what is about to happen and roughly how long it takes."""
+    count, backbone, modality = opened.count, opened.backbone, opened.modality
     seconds = count * expected_seconds(backbone, modality)
     long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(2, round(seconds))} seconds"
-    if strategy == PROBE:
+    if strategy == PROBE and opened.task != SPEECH:
         rest = f"one pass over {count:,} inputs, about {long} unless they are in the store"
     else:
         rest = f"a pass over {count:,} inputs takes about {long}; training makes many"

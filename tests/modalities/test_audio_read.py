@@ -121,6 +121,33 @@ def test_what_cannot_be_heard_is_refused_with_the_cause(tmp_path, content, says)
     assert refused.value.hint
 
 
+@pytest.mark.parametrize(("kind", "subtype"), [
+    ("WAV", "PCM_16"), ("WAVEX", "PCM_24"), ("RF64", "PCM_16"), ("W64", "PCM_16"),
+    ("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("FLAC", "PCM_16"),
+    ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"),
+])  # fmt: skip
+def test_what_broke_off_is_refused_and_no_decoder_talks_past_us(kind, subtype, tmp_path, capfd):
+    whole = encode(tone(4.0), kind=kind, subtype=subtype)
+    assert AUDIO.accepts(whole)
+    assert len(AUDIO.read(whole).wave) >= 64_000
+    (tmp_path / "sound").write_bytes(whole[: len(whole) * 2 // 3])
+    for source in (tmp_path / "sound", (tmp_path / "sound").read_bytes()):
+        with pytest.raises(UnreadableInput, match="cut short"):
+            AUDIO.read(source)
+    tagged = b"ID3\x04\0\0\0\0\x02\x00" + bytes(256) + whole
+    if kind == "MP3":  # what stands before the sound is not counted as sound
+        assert len(AUDIO.read(tagged).wave) >= 64_000
+        with pytest.raises(UnreadableInput, match=r"cut short: [\d,]+ bytes are missing"):
+            AUDIO.read(tagged[:-2000])
+    assert capfd.readouterr().err == ""
+
+
+def test_a_title_without_a_sound_is_told(tmp_path):
+    (tmp_path / "title.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\x0a" + bytes(10))
+    with pytest.raises(UnreadableInput, match="no sound follows its header"):
+        AUDIO.read(tmp_path / "title.mp3")
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(UnreadableInput, match=r"There is no file 'gone\.wav'"):
         AUDIO.read(tmp_path / "gone.wav")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import UnreadableInput, UserError
+from headstart.modalities.audio_whole import bytes_missing
 from headstart.schema import Stretch
 
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -41,7 +41,10 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """The formats that are read, by libsndfile's names, with the endings that fit each."""
 
-STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3", b"\xff\xfb")
+STARTS = (
+    b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3",
+    b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3",
+)  # fmt: skip
 """How files of these formats begin."""
 
 MOST_SECONDS = 120.0
@@ -51,9 +54,6 @@ PAST_END = 0.05
 """A segment may end this much after its recording: tables round."""
 
 MOST_RATE = 768_000
-UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
-"""What programs that cannot seek back write in place of a WAV file's length."""
-
 _AGAIN = "Export it again from where it came, or leave it out."
 _CONVERT = "Convert it first, for instance: ffmpeg -i FILE -vn FILE.wav"
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
@@ -152,10 +152,13 @@ def open_sound(source: Any) -> Iterator[Any]:
     if isinstance(place, bytes):
         head, size = place[:4096], len(place)
         target: Any = io.BytesIO(place)
+        missing = bytes_missing(target, size)
     elif isinstance(place, str | os.PathLike):
         path = Path(place).expanduser()
         head, size = _peek(path, name)
         target = path
+        with path.open("rb") as stream:
+            missing = bytes_missing(stream, size)
     else:
         raise UnreadableInput(
             f"What is of the type {type(place).__name__} is no sound.",
@@ -163,6 +166,11 @@ def open_sound(source: Any) -> Iterator[Any]:
         )
     if size == 0:
         raise UnreadableInput(f"{name} is empty: it has 0 bytes.", _AGAIN)
+    if missing:
+        raise UnreadableInput(
+            f"{name} is cut short: {missing:,} bytes are missing that it announces.",
+            "Copy it again from where it came, or leave it out.",
+        )
     try:
         file = soundfile.SoundFile(target)
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
@@ -172,26 +180,7 @@ def open_sound(source: Any) -> Iterator[Any]:
             raise UnreadableInput(f"{name} holds {file.format}, which is not read.", _CONVERT)
         if not 0 < file.samplerate <= MOST_RATE:
             raise UnreadableInput(f"{name} states {file.samplerate:,} samples a second.", _AGAIN)
-        missing = bytes_missing(head, size)
-        if missing:
-            raise UnreadableInput(
-                f"{name} is cut short: {missing:,} bytes are missing that its header announces.",
-                "Copy it again from where it came, or leave it out.",
-            )
         yield file
-
-
-def bytes_missing(head: bytes, size: int) -> int:
-    """Return how many bytes a WAV file lacks of what its header announces; others: 0."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return 0
-    at = 12
-    while at + 8 <= len(head):
-        kind, length = head[at : at + 4], struct.unpack("<I", head[at + 4 : at + 8])[0]
-        if kind == b"data":
-            return 0 if length in UNKNOWN_SIZES else max(0, at + 8 + length - size)
-        at += 8 + length + length % 2
-    return 0
 
 
 def _peek(path: Path, name: str) -> tuple[bytes, int]:
@@ -320,6 +309,8 @@ def _not_a_sound(name: str, head: bytes, error: Exception) -> UnreadableInput:
 
 def _broken(name: str, error: Exception) -> UnreadableInput:
     said = " ".join(str(error).split()).rpartition(": ")[2].rstrip(".")
+    if said.startswith("File does not exist"):  # it does: what does not is sound in it
+        said = "no sound follows its header"
     return UnreadableInput(
         f"{name} is damaged or cut short ({said[:120] or type(error).__name__}).", _AGAIN
     )
