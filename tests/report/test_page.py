@@ -117,6 +117,8 @@ def test_sounds_are_played_beside_their_spectrograms_and_found_again(tmp_path):
     (sound,) = page.all("audio")
     assert sound["src"] == "data:audio/ogg;base64,T2dnUw=="
     assert sound["aria-label"]
+    assert sound["preload"] == "metadata"  # or its length is not shown
+    assert "first ten seconds" in written
     (tmp_path / "report.html").write_text(written)
     assert kept_pictures(tmp_path / "report.html", [name]) == {name: shown}
 
