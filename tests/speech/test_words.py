@@ -141,6 +141,7 @@ def test_a_long_text_comes_whole_through_its_windows():
 def test_segments_end_at_pauses():
     words = [Word("so", 0, 0.2), Word("it", 0.3, 0.5), Word("was", 2.0, 2.5)]
     assert by_pauses(words) == (Segment(0, 0.5, "so it"), Segment(2.0, 2.5, "was"))
+    assert by_pauses([Word("so", 0.1 + 0.2, 1 / 3)]) == (Segment(0.3, 0.333, "so"),)
     assert by_pauses([]) == ()
 
 

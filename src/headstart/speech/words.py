@@ -99,7 +99,7 @@ def _part(left: Window, right: Window) -> tuple[Window, Window]:
 def by_pauses(words: Sequence[Word]) -> tuple[Segment, ...]:
     """Return words whose times are known as segments: each from one pause to the next."""
     runs = _runs(words, lambda before, word: word.start - before.end >= PAUSE)
-    return tuple(Segment(run[0].start, run[-1].end, text_of(run)) for run in runs)
+    return tuple(_segment(run[0].start, run[-1].end, run) for run in runs)
 
 
 def by_parts(windows: Sequence[Window]) -> tuple[Segment, ...]:
@@ -109,8 +109,13 @@ def by_parts(windows: Sequence[Window]) -> tuple[Segment, ...]:
         for run in _runs(window.words, lambda _, word: word.opens):
             start = min(max(run[0].start, window.start), window.end)
             end = min(max(run[-1].end, start), window.end)
-            found.append(Segment(start, end, text_of(run)))
+            found.append(_segment(start, end, run))
     return tuple(found)
+
+
+def _segment(start: float, end: float, words: Sequence[Word]) -> Segment:
+    """Return a segment, to the millisecond: nothing hears more exactly."""
+    return Segment(round(start, 3), round(end, 3), text_of(words))
 
 
 def _runs(words: Sequence[Word], parted: Callable[[Word, Word], bool]) -> list[list[Word]]:
