@@ -215,6 +215,14 @@ def test_the_plan_is_told_before(clips, models):
     assert "auto is probe for transcripts" in plan["about"]
 
 
+def test_a_plan_minds_no_clip_that_cannot_be_heard(tmp_path, models):
+    table = write_clips(tmp_path, [(text, 0.8) for text in TEXTS])
+    (tmp_path / "0.wav").write_bytes(b"")
+    (tmp_path / "1.wav").write_bytes(encode(np.full(9000, np.nan, np.float32), subtype="FLOAT"))
+    plan = hs.explain(table, audio="path", text="transcript", backbone=str(models / "ctc"))
+    assert plan["steps"][0]["seconds"] > 0
+
+
 def test_auto_says_aloud_that_it_compares_nothing(clips, models):
     heard = Heard()
     model = fit(clips, models / "ctc", progress=heard)

@@ -60,8 +60,8 @@ def _list(cards: list[Card]) -> None:
     console = paper()
     console.print(table)
     console.print(
-        "\nAlso: any timm model (timm/NAME), any Hugging Face vision model (hf/OWNER/NAME), "
-        "a local folder of either.\nMore about one: headstart backbones NAME"
+        "\nAlso: any timm model (timm/NAME), any model of transformers that sees, reads or hears "
+        "(hf/OWNER/NAME), a local folder of either.\nMore about one: headstart backbones NAME"
     )
 
 

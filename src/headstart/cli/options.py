@@ -70,7 +70,7 @@ Task = Annotated[
         "--task",
         metavar="NAME",
         rich_help_panel=DATA,
-        help="classify, multilabel, tag, answer; read off the data unless told.",
+        help="classify, multilabel, tag, answer, transcribe; read off the data unless told.",
     ),
 ]
 Backbone = Annotated[

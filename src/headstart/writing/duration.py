@@ -36,7 +36,7 @@ def expect_seconds(
     samples: Sequence[Sample], phases: Sequence[Phase], backbone: Backbone, modality: Modality
 ) -> float:
     """Return roughly how long phases take on so many samples, plateaus reckoned with."""
-    some = [sample for sample in samples[: 4 * SOME] if _heard(sample, backbone)][:SOME]
+    some = [each for each in samples[: 4 * SOME] if _heard(each, backbone, modality)][:SOME]
     if not some:
         return 0.0
     total = 0.0
@@ -50,11 +50,13 @@ def expect_seconds(
     return total
 
 
-def _heard(sample: Sample, backbone: Backbone) -> bool:
+def _heard(sample: Sample, backbone: Backbone, modality: Modality) -> bool:
     try:
-        return seconds_of(sample.input) <= longest(backbone.spec)
-    except UnreadableInput:
+        fits = seconds_of(sample.input) <= longest(backbone.spec)
+        modality.read(sample.input)
+    except UnreadableInput:  # `fit` sets it aside
         return False
+    return fits
 
 
 def _time(
