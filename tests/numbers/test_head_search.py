@@ -10,8 +10,10 @@ from headstart.heads import bench as head_bench
 from headstart.heads import search as head_search
 from headstart.heads.candidates import candidates, describe
 from headstart.progress import Silent
+from headstart.ragged import Ragged
 from headstart.tasks.classify import Classify
 from headstart.tasks.multilabel import Multilabel
+from headstart.tasks.tag import Tag
 from tests.numbers.problems import in_turn, vectors
 
 
@@ -237,3 +239,34 @@ def test_candidates_are_few_sensible_and_narrowest_first():
     assert (
         describe(((3, "mean"), (4, "mean"), (4, "grid"))) == "stage 3 mean + stage 4 mean and grid"
     )
+
+
+def sentences(pull, seed=0):
+    """Words of which one in twelve is a name, in sentences of eight."""
+    random = np.random.default_rng(seed)
+    points, names = vectors(seed, 4800, 12, 2, pull=pull)
+    rows = np.flatnonzero((names == 0) | (random.random(4800) < 1 / 11))
+    rows = random.permutation(rows)[: len(rows) // 8 * 8]
+    texts = Ragged(names[rows], np.full(len(rows) // 8, 8))
+    return {(1, "mean"): points[rows]}, texts, np.arange(len(texts)) % 5
+
+
+def test_names_are_said_sooner_where_that_surely_helps():
+    readings, texts, folds = sentences(pull=0.5)
+    found = search(readings, texts, folds, 3, task=Tag())
+    plain, sooner = found.trials[0], found.trials[-1]
+    assert sooner.kept
+    assert not plain.kept
+    assert sooner.score > plain.score
+    once = np.ones((len(texts), 1))
+    assert Tag().score_logits(found.out_of_fold, texts, once)[0] == pytest.approx(sooner.score)
+    said = found.head.logits(found.head.read(readings))
+    assert Tag().score_logits(said, texts, once)[0] > plain.score
+
+
+def test_names_that_are_plain_to_see_are_said_as_they_come():
+    readings, texts, folds = sentences(pull=6.0)
+    found = search(readings, texts, folds, 3, task=Tag())
+    assert not found.trials[-1].kept
+    assert "not a sure gain" in found.trials[-1].why
+    assert sum(trial.kept for trial in found.trials) == 1
