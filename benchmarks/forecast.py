@@ -60,7 +60,7 @@ def measure(root: Path, name: str, keep: Any) -> None:
     progress = Silent()
     opened = open_data(
         data, backbone=None, test=test, image=None, audio=None, text=None, label=None,
-        group=None, separator=None, offline=True, progress=progress,
+        group=None, separator=None, offline=True, device=None, progress=progress,
     )  # fmt: skip
     sealed = seal_test(opened, task=None, seed=0, strict=False, progress=progress)
     draws, judge = Draws(sealed), Judge(sealed)

@@ -124,8 +124,8 @@ def main() -> None:
             "learnt from synthetic speech and sounds alone: no person, animal, music or crowd was "
             "heard",
             "hears 40 to 7,800 Hz, and each clip's own loudness is divided out",
-            "trained on one core in an hour and a half: a large pretrained backbone (hf/) is "
-            "stronger wherever one can be had",
+            f"trained on one core in {trained['minutes']:.0f} minutes: a large pretrained backbone "
+            "(hf/) is stronger wherever one can be had",
         ],
         "sha256": sha256,
     }
