@@ -251,7 +251,7 @@ def sentences(pull, seed=0):
     return {(1, "mean"): points[rows]}, texts, np.arange(len(texts)) % 5
 
 
-def test_names_are_said_sooner_where_that_surely_helps():
+def test_names_are_said_sooner_where_that_finds_more_of_them():
     readings, texts, folds = sentences(pull=0.5)
     found = search(readings, texts, folds, 3, task=Tag())
     plain, sooner = found.trials[0], found.trials[-1]
@@ -267,6 +267,6 @@ def test_names_are_said_sooner_where_that_surely_helps():
 def test_names_that_are_plain_to_see_are_said_as_they_come():
     readings, texts, folds = sentences(pull=6.0)
     found = search(readings, texts, folds, 3, task=Tag())
-    assert not found.trials[-1].kept
-    assert "not a sure gain" in found.trials[-1].why
-    assert sum(trial.kept for trial in found.trials) == 1
+    (kept,) = [trial for trial in found.trials if trial.kept]
+    assert kept.score > 0.99
+    assert "sooner" not in kept.what
