@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from headstart.heads import fitter as head_fitter
 from headstart.heads.fitter import Fitter
 from headstart.heads.ridge import Ridge
-from headstart.heads.space import on_threads
+from headstart.heads.space import decompose, on_threads
 from tests.numbers.problems import in_turn, vectors
 
 NAME = (5, "mean")
@@ -156,3 +157,17 @@ def test_ridge_is_least_squares_on_one_hot_targets(n, width):
     weight = np.linalg.solve(square, standard.T @ (one_hot - one_hot.mean(0)) / n)
     assert head.weight == pytest.approx(weight, abs=1e-3 * np.abs(weight).max())
     assert head.bias == pytest.approx(one_hot.mean(0), abs=1e-6)
+
+
+def test_axes_are_found_where_lapack_gives_up_in_single_precision(monkeypatch):
+    def give_up(matrix):
+        raise torch.linalg.LinAlgError("linalg.eigh: The algorithm failed to converge")
+
+    points = torch.from_numpy(vectors(0, 60, 12, 3)[0])
+    matrix = points.T @ points
+    expected = decompose(matrix)
+    monkeypatch.setattr(torch.linalg, "eigh", give_up)
+    values, axes = decompose(matrix)
+    assert values.dtype == axes.dtype == torch.float32
+    assert values.numpy() == pytest.approx(expected[0].numpy(), rel=1e-4)
+    assert (axes @ torch.diag(values) @ axes.T).numpy() == pytest.approx(matrix.numpy(), rel=1e-3)

@@ -40,9 +40,17 @@ def on_threads(count: int) -> Iterator[None]:
 
 
 def decompose(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return eigenvalues (rising) and axes of a symmetric matrix, on one thread if small."""
+    """Return eigenvalues (rising) and axes of a symmetric matrix, on one thread if small.
+
+    In float32 LAPACK now and then gives up on readings most of which are nearly constant, as a net
+    from scratch may have; numpy's, in float64, then does it.
+    """
     with on_threads(1 if len(matrix) <= 2 * TURN_LIMIT else torch.get_num_threads()):
-        values, axes = torch.linalg.eigh(matrix)
+        try:
+            values, axes = torch.linalg.eigh(matrix)
+        except torch.linalg.LinAlgError:
+            found = np.linalg.eigh(matrix.double().numpy())
+            values, axes = (torch.from_numpy(each).to(matrix.dtype) for each in found)
     return values, axes
 
 
