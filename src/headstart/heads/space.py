@@ -48,7 +48,7 @@ def decompose(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     with on_threads(1 if len(matrix) <= 2 * TURN_LIMIT else torch.get_num_threads()):
         try:
             values, axes = torch.linalg.eigh(matrix)
-        except torch.linalg.LinAlgError:
+        except RuntimeError:  # torch.linalg.LinAlgError, which has no public type
             found = np.linalg.eigh(matrix.double().numpy())
             values, axes = (torch.from_numpy(each).to(matrix.dtype) for each in found)
     return values, axes
