@@ -172,9 +172,7 @@ class SpeechSpec(Tokenized, AudioSpec):
 
         The token right below the moments is the one that says that none will come.
         """
-        return tuple(
-            token for token in (*self.opening, *self.closing) if token != self.moments - 1
-        )
+        return tuple(token for token in (*self.opening, *self.closing) if token != self.moments - 1)
 
     def in_language(self, token: int) -> SpeechSpec:
         """Return the spec of texts in the language that a token stands for."""
