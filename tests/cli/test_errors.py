@@ -81,9 +81,11 @@ def test_ctrl_c_says_what_is_kept(headstart, put_module):
 
 
 def test_ctrl_c_at_a_shell():
+    # A job in the background of a shell ignores the signal, and so does all that it starts.
     script = (
-        "import sys, time, types\n"
+        "import signal, sys, time, types\n"
         "from headstart.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def fit(data, **choices):\n"
         "    choices['progress'].start('features', 10)\n"
         "    time.sleep(60)\n"
